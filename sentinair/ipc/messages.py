@@ -1,0 +1,124 @@
+"""What senders and the engine say to each other.  Versioned; unknown messages end the connection."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from sentinair.errors import DataFault
+from sentinair.model.event import Observation
+from sentinair.model.ports import Probe
+from sentinair.model.process import FileId, Process
+
+__all__ = [
+    "VERSION",
+    "Ack",
+    "AskHash",
+    "AskInventory",
+    "AskRescan",
+    "Batch",
+    "Health",
+    "Hello",
+    "Welcome",
+    "decode_from_engine",
+    "decode_from_sender",
+    "encode",
+]
+
+VERSION: Final = 1
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
+    """First message of a sender, once its sources are ready."""
+
+    version: int
+    sender: str  # "sensor" or "execs"
+    run: bytes  # 8 random bytes: this life of the sender
+    pid: int
+    start: int | None
+    ready_ns: int  # wall clock when all its sources were on
+    lanes: dict[str, int]  # lane to the seq its next event will get
+    probes: tuple[Probe, ...]
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True, tag="batch"):
+    """Observations of one source, numbered first_seq, first_seq + 1, … in one lane.
+
+    writers: facts on the processes these observations name by pid and start, as far as the sender knows them.
+    """
+
+    lane: str  # "vital" or "bulk"
+    first_seq: int
+    source: str  # "fanotify", "inotify", "rescan", "cnproc", "psutil", …
+    writers: tuple[Process, ...]
+    events: tuple[Observation, ...]
+
+
+class Health(msgspec.Struct, frozen=True, array_like=True, tag="health"):
+    """What a sender's monitors did since the last one; sent every 10 s and when a state changes."""
+
+    monitors: dict[str, bool]  # monitor to: did it tick since the last message
+    counters: dict[str, int]  # e.g. "own_writes_dropped", "bulk_bytes"; totals of this run
+    notes: dict[str, str]  # monitor to what a person should know; "" when all is well
+
+
+class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
+    """The engine's answer to Hello: what is committed of this run, and who we are."""
+
+    version: int
+    committed: dict[str, int]  # lane to last committed seq of this run; absent: none
+    own: tuple[tuple[int, int], ...]  # (pid, start) of our roles: their writes under the state are dropped
+
+
+class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
+    """All up to these seqs is on disk."""
+
+    committed: dict[str, int]
+
+
+class AskRescan(msgspec.Struct, frozen=True, array_like=True, tag="rescan"):
+    """List these roots again (empty: all that is watched)."""
+
+    reason: str  # "gap" or "asked"
+    roots: tuple[bytes, ...]
+    gaps: tuple[bytes, ...]  # gap_ids the Scanned will name
+
+
+class AskInventory(msgspec.Struct, frozen=True, array_like=True, tag="inventory"):
+    """List all processes again; the Scanned (scope "processes") names these gaps."""
+
+    gaps: tuple[bytes, ...]
+
+
+class AskHash(msgspec.Struct, frozen=True, array_like=True, tag="hash"):
+    """Hash this executable, if it still is that file."""
+
+    path: bytes
+    file_id: FileId
+    pid: int  # /proc/pid/exe is tried first: it is the executed inode even when the path is not
+    of: int  # event id the HashEvent will name
+
+
+FromSender = Hello | Batch | Health
+FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash
+
+_sender = msgspec.msgpack.Decoder(FromSender)
+_engine = msgspec.msgpack.Decoder(FromEngine)
+encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def decode_from_sender(body: bytes) -> FromSender:
+    """One message of a sender.  Raises DataFault if it is none."""
+    try:
+        return _sender.decode(body)
+    except (msgspec.DecodeError, RecursionError) as fault:
+        raise DataFault(f"not a sender's message: {fault}") from fault
+
+
+def decode_from_engine(body: bytes) -> FromEngine:
+    """One message of the engine.  Raises DataFault if it is none."""
+    try:
+        return _engine.decode(body)
+    except (msgspec.DecodeError, RecursionError) as fault:
+        raise DataFault(f"not an engine's message: {fault}") from fault

@@ -1,0 +1,107 @@
+"""Detections and alerts: what a detector judged, and what a person sees and answers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from sentinair.model.event import Event
+from sentinair.model.process import Process
+
+__all__ = [
+    "SEVERITIES",
+    "STATUSES",
+    "TRANSITIONS",
+    "Alert",
+    "Detection",
+    "Joined",
+    "Match",
+]
+
+SEVERITIES: Final = ("low", "medium", "high", "critical")
+STATUSES: Final = ("open", "acknowledged", "resolved", "false_positive")
+TRANSITIONS: Final[dict[str, tuple[frozenset[str], str]]] = {
+    # verb: (statuses it may start from, status it leads to)
+    "acknowledge": (frozenset({"open"}), "acknowledged"),
+    "resolve": (frozenset({"open", "acknowledged"}), "resolved"),
+    "false_positive": (frozenset({"open", "acknowledged"}), "false_positive"),
+    "reopen": (frozenset({"acknowledged", "resolved", "false_positive"}), "open"),
+}
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """An event with who did it: what detectors judge."""
+
+    event: Event
+    process: Process | None  # with parents; None: cannot be known
+    event_id: int | None = None  # its row in `events`, once the store has given it
+
+
+class Match(msgspec.Struct, frozen=True):
+    """One field that made a rule match."""
+
+    field: str  # Sigma field name, as in the rule
+    value: str  # what the event held (escaped text)
+    wanted: str  # the rule's condition, as written: "endswith /nc"
+
+
+class Detection(msgspec.Struct, frozen=True, kw_only=True):
+    """One detector's judgement of one event."""
+
+    rule_id: str
+    title: str
+    description: str
+    category: str
+    severity: str  # of SEVERITIES
+    confidence: float  # 0 to 1
+    source: str  # which detector: "sigma", "gap"
+    matches: tuple[Match, ...]
+    why: tuple[str, ...]  # sentences
+    next_steps: tuple[str, ...]  # sentences; nothing that needs internet
+    techniques: tuple[str, ...] = ()  # ATT&CK ids, "T1548.001"
+    tactics: tuple[str, ...] = ()
+    rule_author: str | None = None
+    rule_license: str | None = None
+    rule_link: str | None = None
+    group: tuple[str, ...] = ()  # what, besides rule_id, makes two detections the same alert
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """One or more detections of one fingerprint, with a status and a human's answer.
+
+    Text fields are escaped (model.text.shown): no control characters, no undecodable bytes.
+    """
+
+    id: str  # lower-case UUIDv7
+    time_ns: int  # when it was first raised
+    severity: str
+    category: str
+    title: str
+    description: str
+    source: str
+    rule_id: str
+    fingerprint: str  # 32 hexadecimal digits
+    details: dict[str, object]  # matches, process with parents, event: JSON-able and escaped
+    status: str = "open"
+    confidence: float = 0.5
+    count: int = 1
+    first_seen_ns: int
+    last_seen_ns: int
+    why: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    techniques: tuple[str, ...] = ()
+    tactics: tuple[str, ...] = ()
+    rule_author: str | None = None
+    rule_license: str | None = None
+    rule_link: str | None = None
+    user: str | None = None
+    filename: str | None = None
+    pid: int | None = None
+    process: str | None = None
+    host: str = ""
+    event_ids: tuple[int, ...] = ()  # the first 10
+    acknowledged_by: str | None = None
+    acknowledged_at_ns: int | None = None
+    comment: str | None = None
+    seq: int | None = None  # ledger seq of the record that last changed it; given by the store

@@ -1,0 +1,49 @@
+"""One entry of the ledger, and what it is made of."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+__all__ = ["RECORD_KINDS", "Record", "Stamp"]
+
+RECORD_KINDS: Final = (
+    "start",
+    "stop",
+    "unclean.stop",
+    "heartbeat",
+    "epoch",
+    "checkpoint",
+    "events.batch",
+    "alert.raised",
+    "alert.updated",
+    "alert.acknowledged",
+    "alert.resolved",
+    "alert.false_positive",
+    "alert.reopened",
+    "gap",
+    "gap.restored",
+    "clock.step",
+    "config.changed",
+    "rescan.asked",
+    "retention",
+    "store.damaged",
+    "store.refused",
+    "tamper",
+)
+
+
+class Stamp(msgspec.Struct, frozen=True):
+    """One moment on both clocks of one boot."""
+
+    time_ns: int  # CLOCK_REALTIME
+    mono_ns: int  # CLOCK_BOOTTIME would count sleep; an isolated host's servers do not sleep: CLOCK_MONOTONIC
+    boot: str  # kernel boot id, 32 lower-case hexadecimal digits without dashes
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Asks the store to append one record; the store gives chain, seq, stamp, salt, leaf and link."""
+
+    kind: str  # one of RECORD_KINDS
+    data: object  # JSON-able: dict with string keys, msgspec structs, lists, text, int, float, bool, None

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.model.process import Process
+from sentinair.model.process import FileId, Process
 
 __all__ = [
     "ACTIONS",

@@ -1,0 +1,13 @@
+"""Figures: what the agent does beside what this machine can do at all, measured in the same run.
+
+    *.c              load generators, compiled on demand
+    generators       runs them, and says what they did
+    limit_files      limit probe: the least Python must do to take file events with their process from the kernel
+    limit_execs      limit probe: the same for process events
+    proctree         what a process and its children cost: CPU, PSS, wake-ups
+    figures          percentiles, machine, commit
+    campaign         python -m tests.bench.campaign NAME [--size small|full]
+    campaigns/       one module per claim: run(size) returns its figures
+
+Nothing here is red because it was slow: tests assert counts, campaigns print figures.
+"""

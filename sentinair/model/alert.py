@@ -14,6 +14,7 @@ __all__ = [
     "STATUSES",
     "TRANSITIONS",
     "Alert",
+    "AlertChange",
     "Detection",
     "Joined",
     "Match",
@@ -105,3 +106,12 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at_ns: int | None = None
     comment: str | None = None
     seq: int | None = None  # ledger seq of the record that last changed it; given by the store
+
+
+class AlertChange(msgspec.Struct, frozen=True):
+    """What became of one alert: one ledger record, which holds the whole alert as it is after the change."""
+
+    kind: str  # a record kind: "alert.raised", "alert.updated", "alert.acknowledged", …
+    alert: Alert
+    by: str | None = None  # the person who answered; None: the agent itself
+    comment: str | None = None

@@ -1,0 +1,141 @@
+"""Group commit: what one transaction will hold, when it is due, and what to do when the disk refuses.
+
+At once when nothing more waits, else within MAX_AGE_NS or at MAX_EVENTS; a critical alert alone and at once.
+While the disk refuses, nothing is acknowledged and nothing is read: the senders' lanes hold what comes, and what
+does not fit there becomes a gap of theirs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sentinair.errors import StorageFault
+from sentinair.model.alert import AlertChange
+from sentinair.model.event import RENAME, Event, FileEvent, FileState
+from sentinair.model.process import Process
+from sentinair.model.record import Record, Stamp
+from sentinair.store.writer import Committed, LaneKey, Pending, Store
+
+__all__ = ["Commits"]
+
+MAX_AGE_NS: Final = 100_000_000
+MAX_EVENTS: Final = 4096
+SPACING_NS: Final = 20_000_000  # between commits while input keeps coming: larger groups cost less each
+RETRY_NS: Final = 30_000_000_000
+
+
+class Commits:
+    """Everything waiting for the next transaction.  on_commit is told which lanes were committed up to where."""
+
+    def __init__(
+        self, store: Store, stamp: Callable[[], Stamp], on_commit: Callable[[dict[LaneKey, int]], None]
+    ) -> None:
+        self.store = store
+        self.refusal: str | None = None  # why the disk does not take our writes
+        self.refused_commits = 0
+        self.last: Committed | None = None
+        self._stamp = stamp
+        self._on_commit = on_commit
+        self._events: list[Pending] = []
+        self._alerts: list[AlertChange] = []
+        self._records: list[Record] = []
+        self._found: list[tuple[bytes, FileState | None]] = []
+        self._committed: dict[LaneKey, int] = {}
+        self._touched: set[bytes] = set()
+        self._oldest_ns = 0
+        self._done_ns = 0
+        self._retry_ns = 0
+        self._urgent = False
+
+    @property
+    def waiting(self) -> int:
+        return len(self._events) + len(self._alerts) + len(self._records) + len(self._found)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be taken in before a commit has succeeded."""
+        return self.waiting >= 4 * MAX_EVENTS or self.refusal is not None
+
+    def event(
+        self, event: Event, kind: str, source: str, lane: LaneKey, seq: int, process: Process | None
+    ) -> int:
+        """Queue one event; returns the id it will have."""
+        event_id = self.store.allocate(1)
+        self._begin(event.mono_ns)
+        self._events.append(Pending(event_id, kind, source, lane, seq, event.seen_ns, event, process))
+        if type(event) is FileEvent:
+            self._touched.add(os.path.dirname(event.path))
+            if event.actions & RENAME and event.old_path is not None:
+                self._touched.add(os.path.dirname(event.old_path))
+        return event_id
+
+    def found(self, path: bytes, state: FileState | None) -> None:
+        """Queue what a first listing found: a known file without an event."""
+        self._begin(self._stamp().mono_ns)
+        self._found.append((path, state))
+        self._touched.add(os.path.dirname(path))
+
+    def alert(self, changes: Sequence[AlertChange]) -> None:
+        if changes:
+            self._begin(self._stamp().mono_ns)
+            self._alerts.extend(changes)
+            self._urgent = self._urgent or any(
+                change.alert.severity == "critical" and change.kind == "alert.raised" for change in changes
+            )
+
+    def record(self, kind: str, data: object) -> None:
+        self._begin(self._stamp().mono_ns)
+        self._records.append(Record(kind, data))
+
+    def taken(self, lane: LaneKey, seq: int) -> None:
+        """The lane may be acknowledged up to seq once this transaction is on disk."""
+        self._begin(self._stamp().mono_ns)
+        self._committed[lane] = seq
+
+    def touches(self, directory: bytes) -> bool:
+        """Whether a change in directory waits, so that the store does not know its true state yet."""
+        return directory in self._touched
+
+    def _begin(self, mono_ns: int) -> None:
+        if not self._oldest_ns:
+            self._oldest_ns = min(mono_ns, self._stamp().mono_ns)
+
+    def due_in_ns(self, now_ns: int, *, more: bool) -> int | None:
+        """Nanoseconds until a commit is due; <= 0: now; None: nothing waits. more: input is still coming."""
+        if not (self.waiting or self._committed):
+            return None
+        if self.refusal is not None:
+            return self._retry_ns - now_ns
+        if self._urgent or len(self._events) >= MAX_EVENTS:
+            return 0
+        if more:
+            return self._oldest_ns + MAX_AGE_NS - now_ns
+        return self._done_ns + SPACING_NS - now_ns
+
+    def commit(self) -> bool:
+        """Write all that waits in one transaction.  False if the disk refused: all still waits, to be tried again."""
+        if not (self.waiting or self._committed):
+            return True
+        stamp = self._stamp()
+        try:
+            self.last = self.store.commit(
+                stamp, self._events, self._alerts, self._records, self._committed, self._found
+            )
+        except StorageFault as fault:
+            self.refusal = str(fault)
+            self.refused_commits += 1
+            self._retry_ns = stamp.mono_ns + RETRY_NS
+            return False
+        refused, self.refusal = self.refusal, None
+        committed, self._committed = self._committed, {}
+        self._events, self._alerts, self._records, self._found = [], [], [], []
+        self._touched.clear()
+        self._oldest_ns, self._urgent = 0, False
+        self._done_ns = self._stamp().mono_ns
+        self._on_commit(committed)
+        if refused is not None:
+            self.record("store.refused", {"why": refused, "tries": self.refused_commits})
+            self.refused_commits = 0
+        return True

@@ -1,0 +1,146 @@
+"""Who did it: joins file events with what `execs`, the inventory and the sensor know of processes.
+
+The sensor names a writer by pid and, when /proc answered in time, by start; `execs` names every process by both.
+A short-lived writer is known to `execs` only, and its exec event may come a moment after its file event: such a
+file event waits up to HOLD_NS, no other ever does.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sentinair.model.process import MAX_PARENTS, Parent, Process
+
+__all__ = ["HOLD_NS", "ProcessTable"]
+
+HOLD_NS: Final = 80_000_000
+MAX_EXITED: Final = 20_000  # processes that ended, kept for events that are still on their way
+START_SLACK: Final = 2  # ticks between the fork event and the kernel's own start time of the same process
+REUSE_NS: Final = 30_000_000_000  # an event this long after an exit is not by that process
+
+
+class _Known(msgspec.Struct):
+    process: Process  # masked, with parents
+    since_mono_ns: int  # from when on these facts held
+    ended_mono_ns: int | None = None
+    earlier: Process | None = None  # the image before the last exec
+    complete: bool = True  # its parent chain reached init
+
+
+class ProcessTable:
+    """Processes by pid, the living ones and the lately ended; bounded by MAX_EXITED ended ones.
+
+    mask: replaces secrets in one argv; called once for each process image.
+    """
+
+    def __init__(self, mask: Callable[[tuple[bytes, ...]], tuple[tuple[bytes, ...], bool]]) -> None:
+        self._mask = mask
+        self._known: dict[int, _Known] = {}
+        self._ended: OrderedDict[int, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def learn(self, process: Process, mono_ns: int, *, action: str) -> Process:
+        """Take facts from an exec, exit, setid or inventory event; returns them masked and with parents."""
+        known = self._known.get(process.pid)
+        same = known is not None and _same(known.process, process)
+        if action == "exit":
+            return self._end(process, known if same else None, mono_ns)
+        if same and known is not None:
+            facts = self._finish(_over(process, known.process))
+            if action == "exec":
+                known.earlier = known.process
+                known.since_mono_ns = mono_ns
+            known.process = facts
+            known.complete = _complete(facts)
+            return facts
+        facts = self._finish(process)
+        self._ended.pop(process.pid, None)
+        self._known[process.pid] = _Known(facts, mono_ns, complete=_complete(facts))
+        return facts
+
+    def _end(self, process: Process, known: _Known | None, mono_ns: int) -> Process:
+        if known is None:
+            known = _Known(self._finish(process), mono_ns)
+            self._known[process.pid] = known
+        known.ended_mono_ns = mono_ns
+        self._ended[process.pid] = None
+        self._ended.move_to_end(process.pid)
+        while len(self._ended) > MAX_EXITED:
+            old, _ = self._ended.popitem(last=False)
+            self._known.pop(old, None)
+        return known.process
+
+    def find(self, pid: int, start: int | None, mono_ns: int) -> Process | None:
+        """The process that had pid at mono_ns; None if it is not known (yet)."""
+        known = self._known.get(pid)
+        if known is None:
+            return None
+        if start is not None and known.process.start is not None:
+            if abs(start - known.process.start) > START_SLACK:
+                return None
+        elif known.ended_mono_ns is not None and mono_ns > known.ended_mono_ns + REUSE_NS:
+            return None
+        if mono_ns < known.since_mono_ns and known.earlier is not None:
+            return known.earlier
+        if not known.complete:
+            known.process = self._finish(known.process)
+            known.complete = True  # asked once more is enough: the chain may have a process nobody saw
+        return known.process
+
+    def join(self, facts: Process, mono_ns: int) -> Process:
+        """What the sensor read of a writer, filled up with what is known already."""
+        found = self.find(facts.pid, facts.start, mono_ns)
+        if found is not None and found.exe == facts.exe:
+            return found
+        return self.learn(facts, mono_ns, action="seen")
+
+    def _finish(self, process: Process) -> Process:
+        argv, masked = process.argv, process.masked
+        if argv and not masked:
+            argv, masked = self._mask(argv)
+        return msgspec.structs.replace(
+            process, argv=argv, masked=masked, parents=self._parents(process.ppid, process.pid)
+        )
+
+    def _parents(self, ppid: int | None, pid: int) -> tuple[Parent, ...]:
+        if not ppid or ppid == pid:
+            return ()
+        known = self._known.get(ppid)
+        if known is None:
+            return (Parent(ppid, None, None),)
+        parent = known.process
+        return (Parent(ppid, parent.start, parent.exe, parent.argv), *parent.parents)[:MAX_PARENTS]
+
+
+def _same(known: Process, new: Process) -> bool:
+    """Whether both facts are of one process: equal start, or start not known to one of them."""
+    if known.start is None or new.start is None:
+        return not (known.exited and not new.exited)
+    return abs(known.start - new.start) <= START_SLACK
+
+
+def _over(new: Process, old: Process) -> Process:
+    """new, with what it does not know taken from old."""
+    return msgspec.structs.replace(
+        new,
+        start=new.start if new.start is not None else old.start,
+        ppid=new.ppid if new.ppid is not None else old.ppid,
+        uid=new.uid if new.uid is not None else old.uid,
+        auid=new.auid if new.auid is not None else old.auid,
+        cwd=new.cwd if new.cwd is not None else old.cwd,
+        exe=new.exe if new.exe is not None else old.exe,
+        argv=new.argv if new.argv is not None else old.argv,
+        masked=new.masked if new.argv is not None else old.masked,
+        exe_id=new.exe_id if new.exe_id is not None else old.exe_id,
+    )
+
+
+def _complete(process: Process) -> bool:
+    chain = process.parents
+    return not chain or chain[-1].pid in (1, 2) or len(chain) >= MAX_PARENTS

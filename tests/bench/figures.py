@@ -51,12 +51,25 @@ def machine() -> Figures:
 def commit() -> str:
     """The checkout's commit, with "+" when files differ from it; "unknown" outside a checkout."""
     head = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short=12", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if head.returncode:
         return "unknown"
     changed = subprocess.run(
-        ["git", "status", "--porcelain", "--untracked-files=no", "--", "sentinair", "config", "tests/bench"],
+        [
+            "git",
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+            "--",
+            "sentinair",
+            "config",
+            "tests/bench",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -56,7 +56,10 @@ def compiled(name: str) -> Path:
     # The name is unique, so that two runs at once cannot execute a half-written file.
     fresh = folder / f"{name}-{digest}.{os.getpid()}"
     done = subprocess.run(
-        [compiler, "-O2", "-Wall", "-o", str(fresh), str(source)], capture_output=True, text=True, check=False
+        [compiler, "-O2", "-Wall", "-o", str(fresh), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise StorageFault(f"does not compile: {done.stderr[:500]}", where=str(source))
@@ -67,7 +70,9 @@ def compiled(name: str) -> Path:
 def _run(command: list[str], folder: Path | None = None) -> bytes:
     done = subprocess.run(command, capture_output=True, cwd=folder, check=False)
     if done.returncode:
-        raise StorageFault(f"failed: {done.stderr.decode(errors='replace')[:500]}", where=" ".join(command))
+        raise StorageFault(
+            f"failed: {done.stderr.decode(errors='replace')[:500]}", where=" ".join(command)
+        )
     return done.stdout
 
 

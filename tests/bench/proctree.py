@@ -81,7 +81,9 @@ def wakeups(pids: Iterable[int]) -> int:
     return total
 
 
-def settle(spent: Callable[[], float], *, quiet_secs: float = 1.5, limit_secs: float = 60.0) -> float:
+def settle(
+    spent: Callable[[], float], *, quiet_secs: float = 1.5, limit_secs: float = 60.0
+) -> float:
     """Waits until spent() (CPU seconds) stands still for quiet_secs; returns after how many seconds it last moved.
 
     Gives up after limit_secs and returns that.

@@ -27,6 +27,7 @@ RECORD_KINDS: Final = (
     "clock.step",
     "config.changed",
     "rescan.asked",
+    "rescan.completed",
     "retention",
     "store.damaged",
     "store.refused",

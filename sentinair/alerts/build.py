@@ -1,0 +1,109 @@
+"""A detection and its event as an alert: every text in it is safe to print, send and search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from sentinair.alerts.fingerprint import fingerprint
+from sentinair.codecs import event_json
+from sentinair.model.alert import Alert, Detection, Joined
+from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
+from sentinair.model.process import Process
+from sentinair.model.text import shown
+
+__all__ = ["MAX_EVENT_IDS", "build", "with_process"]
+
+MAX_EVENT_IDS = 10  # the events an alert names; its count goes on
+
+
+def _who(joined: Joined) -> Process | None:
+    if joined.process is not None:
+        return joined.process
+    return joined.event.process if isinstance(joined.event, ProcessEvent) else None
+
+
+def _user(process: Process | None, users: Mapping[int, str]) -> str | None:
+    if process is None or process.uid is None:
+        return None
+    return shown(users.get(process.uid, str(process.uid)))
+
+
+def _pid(joined: Joined) -> int | None:
+    process = _who(joined)
+    if process is not None:
+        return process.pid
+    return joined.event.pid if isinstance(joined.event, FileEvent) else None
+
+
+def _details(detection: Detection, joined: Joined, event_id: int | None) -> dict[str, object]:
+    process = _who(joined)
+    return {
+        "matches": [
+            {"field": shown(m.field), "value": shown(m.value), "wanted": shown(m.wanted)}
+            for m in detection.matches
+        ],
+        "process": None if process is None else event_json.render_process(process),
+        "event": event_json.render(event_id, joined.event, joined.process, None),
+    }
+
+
+def build(
+    detection: Detection,
+    joined: Joined,
+    *,
+    alert_id: str,
+    event_id: int | None,
+    now_ns: int,
+    host: str,
+    users: Mapping[int, str],
+) -> Alert:
+    """A new open alert.
+
+    event_id: row of joined.event, None if it has none.  now_ns: wall clock when the alert is raised; the event's
+    own time becomes first and last seen.  users: login names by uid; an unknown uid shows as its number.
+    """
+    event = joined.event
+    process = _who(joined)
+    return Alert(
+        id=alert_id,
+        time_ns=now_ns,
+        severity=detection.severity,
+        category=detection.category,
+        title=shown(detection.title),
+        description=shown(detection.description),
+        source=detection.source,
+        rule_id=detection.rule_id,
+        fingerprint=fingerprint(detection, joined),
+        details=_details(detection, joined, event_id),
+        confidence=detection.confidence,
+        first_seen_ns=event.seen_ns,
+        last_seen_ns=event.seen_ns,
+        why=tuple(shown(line) for line in detection.why),
+        next_steps=tuple(shown(line) for line in detection.next_steps),
+        techniques=detection.techniques,
+        tactics=detection.tactics,
+        rule_author=detection.rule_author,
+        rule_license=detection.rule_license,
+        rule_link=detection.rule_link,
+        user=_user(process, users),
+        filename=shown(event.path) if isinstance(event, FileEvent | HashEvent) else None,
+        pid=_pid(joined),
+        process=None if process is None or process.exe is None else shown(process.exe),
+        host=shown(host),
+        event_ids=() if event_id is None else (event_id,),
+    )
+
+
+def with_process(alert: Alert, process: Process, users: Mapping[int, str]) -> Alert:
+    """alert with the process that was learned after it had been raised."""
+    facts = event_json.render_process(process)
+    details = {**alert.details, "process": facts}
+    return replace(
+        alert,
+        details=details,
+        user=_user(process, users),
+        pid=process.pid,
+        process=None if process.exe is None else shown(process.exe),
+    )

@@ -1,0 +1,9 @@
+"""From values to bytes and JSON-able shapes, and nothing else: pure functions, no I/O.
+
+    times       nanoseconds to RFC 3339 text and back
+    event_json  a stored event in the shape users rely on
+    alert_json  a stored alert in the shape users rely on
+
+Everything that came from the kernel leaves here as safe text (model.text.shown); where that text cannot be
+turned back into the bytes, the bytes stand beside it in hexadecimal, as `<name>_hex`.
+"""

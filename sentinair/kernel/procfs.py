@@ -10,12 +10,13 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Final
 
 from sentinair.model.process import FileId, Process
 
-__all__ = ["MAX_ARGV_BYTES", "TICKS_PER_SEC", "boot_id", "look", "parent", "pids", "start"]
+__all__ = ["MAX_ARGV_BYTES", "TICKS_PER_SEC", "boot_id", "look", "parent", "pids", "start", "ticks_of"]
 
 MAX_ARGV_BYTES: Final = 32 << 10  # a longer argument vector is cut here
 TICKS_PER_SEC: Final = os.sysconf("SC_CLK_TCK")
@@ -65,6 +66,16 @@ def parent(pid: int) -> int | None:
     return None if fields is None else int(fields[_PPID])
 
 
+def ticks_of(mono_ns: int) -> int:
+    """The start() of a process that began at mono_ns (CLOCK_MONOTONIC), or one tick more.
+
+    The kernel takes a process's start before it reports its fork, so a tick can end in between.
+    proc_pid_stat(5) counts on CLOCK_BOOTTIME, which runs on while the host sleeps.
+    """
+    slept = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+    return (mono_ns + slept) // (1_000_000_000 // TICKS_PER_SEC)
+
+
 def look(pid: int) -> Process | None:
     """All facts on pid that can still be read; None if there is no such process.
 
@@ -87,7 +98,7 @@ def _facts(pid: int, at: int) -> Process:
     raw_exe = _link(at, "exe")
     exe, exe_id, deleted = (None, None, False) if raw_exe is None else _executable(at, raw_exe)
     fields = _stat_fields(at, "stat")
-    status = _read(at, "status", 4096)
+    uid, euid = _uids(_read(at, "status", 4096))
     cwd = _link(at, "cwd")
     login = _read(at, "loginuid", 16)
     exited = fields is None or fields[_STATE] in (b"Z", b"X")
@@ -99,12 +110,13 @@ def _facts(pid: int, at: int) -> Process:
         exe=exe,
         argv=_argv(line, exited),
         cwd=cwd,
-        uid=_real_uid(status),
+        uid=uid,
         auid=None if not login or login == _NO_LOGIN else int(login),
         exe_id=exe_id,
         deleted=deleted and not memfd,
         memfd=memfd,
         exited=exited,
+        euid=euid,
     )
 
 
@@ -143,11 +155,13 @@ def _argv(line: bytes | None, exited: bool) -> tuple[bytes, ...] | None:
     return tuple((line[:-1] if line.endswith(b"\0") else line).split(b"\0"))
 
 
-def _real_uid(status: bytes | None) -> int | None:
-    if not status:
-        return None
-    at = status.find(b"\nUid:\t")
-    return int(status[at + 6 :].split(b"\t", 1)[0]) if at >= 0 else None
+def _uids(status: bytes | None) -> tuple[int | None, int | None]:
+    """Real and effective uid of proc_pid_status(5)."""
+    at = status.find(b"\nUid:\t") if status else -1
+    if not status or at < 0:
+        return None, None
+    real, effective = status[at + 6 : at + 40].split(b"\t", 2)[:2]
+    return int(real), int(effective)
 
 
 def _executable(at: int, raw: bytes) -> tuple[bytes, FileId | None, bool]:

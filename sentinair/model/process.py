@@ -46,3 +46,4 @@ class Process(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     masked: bool = False  # secrets in argv were replaced
     exited: bool = False  # was gone when looked at
     parents: tuple[Parent, ...] = ()  # nearest first, joined by the engine
+    euid: int | None = None  # effective uid: what it may do now

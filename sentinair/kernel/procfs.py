@@ -16,7 +16,16 @@ from typing import Final
 
 from sentinair.model.process import FileId, Process
 
-__all__ = ["MAX_ARGV_BYTES", "TICKS_PER_SEC", "boot_id", "look", "parent", "pids", "start", "ticks_of"]
+__all__ = [
+    "MAX_ARGV_BYTES",
+    "TICKS_PER_SEC",
+    "boot_id",
+    "look",
+    "parent",
+    "pids",
+    "start",
+    "ticks_of",
+]
 
 MAX_ARGV_BYTES: Final = 32 << 10  # a longer argument vector is cut here
 TICKS_PER_SEC: Final = os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,144 @@
+"""What the agent's database holds, read as any other local program would: sqlite3, read-only, in short transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sentinair.model.alert import Alert
+from sentinair.model.event import (
+    ClockEvent,
+    Event,
+    FileEvent,
+    FileState,
+    GapEvent,
+    HashEvent,
+    ProcessEvent,
+    Scanned,
+    WriterEvent,
+)
+from sentinair.model.process import Process
+
+__all__ = ["Gap", "Row", "Stored"]
+
+_STORED = FileEvent | ProcessEvent | GapEvent | HashEvent | WriterEvent | ClockEvent | Scanned
+_events = msgspec.msgpack.Decoder(_STORED)
+_processes = msgspec.msgpack.Decoder(Process)
+_states = msgspec.msgpack.Decoder(FileState)
+_alerts = msgspec.json.Decoder(Alert)
+
+_ROWS = """SELECT e.id, s.source, e.time, e.lane, e.seq, e.body, p.body FROM events e
+  JOIN streams s ON s.id = e.stream LEFT JOIN processes p ON p.id = e.process
+  WHERE s.kind = ? AND e.id > ? ORDER BY e.id"""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One stored event."""
+
+    id: int
+    source: str
+    time_ns: int
+    lane: int  # row of `lanes`
+    seq: int
+    event: Event
+    process: Process | None
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """One row of `gaps`."""
+
+    id: bytes
+    source: str
+    reason: str
+    lost: int | None
+    since: int
+    until: int
+    noticed: int
+    seq: int  # ledger record that said so
+    restored: int | None
+    restored_seq: int | None
+
+
+class Stored:
+    """Opens the database anew for each question, so that it can be asked while the engine dies and comes back."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def connect(self) -> sqlite3.Connection:
+        """A read-only connection."""
+        return sqlite3.connect(
+            f"file:{self.path}?mode=ro", uri=True, isolation_level=None, timeout=5
+        )
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of one statement."""
+        with closing(self.connect()) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def _number(self, sql: str, *values: object) -> int:
+        found = self.query(sql, *values)[0][0]
+        assert found is None or isinstance(found, int)
+        return found or 0
+
+    def head(self) -> tuple[int, int]:
+        """Last event id and last ledger seq; zeros while there is no database."""
+        try:
+            return self.last_event(), self._number("SELECT max(seq) FROM ledger")
+        except sqlite3.OperationalError:
+            return 0, 0
+
+    def last_event(self) -> int:
+        return self._number("SELECT max(id) FROM events")
+
+    def count(self, table: str) -> int:
+        return self._number(f"SELECT count(*) FROM {table}")
+
+    def events(self, kind: str, after: int = 0) -> Iterator[Row]:
+        """Stored events of one kind with id > after, in order of id."""
+        shared: dict[bytes, Process] = {}
+        for number, source, time_ns, lane, seq, body, facts in self._raw(kind, after):
+            process = None
+            if facts is not None:
+                process = shared.get(facts)
+                if process is None:
+                    process = shared[facts] = _processes.decode(facts)
+            yield Row(number, source, time_ns, lane, seq, _events.decode(body), process)
+
+    def _raw(
+        self, kind: str, after: int
+    ) -> Sequence[tuple[int, str, int, int, int, bytes, bytes | None]]:
+        return self.query(_ROWS, kind, after)
+
+    def files(self, root: bytes) -> dict[bytes, FileState]:
+        """Known state of everything below root: path to state."""
+        sql = "SELECT directory, name, state FROM files WHERE directory = ? OR directory BETWEEN ? AND ?"
+        rows = self.query(sql, root, root + b"/", root + b"0")  # "0" follows "/"
+        return {bytes(d) + b"/" + bytes(n): _states.decode(s) for d, n, s in rows}
+
+    def gaps(self) -> list[Gap]:
+        """All gaps, in the order in which they were recorded."""
+        fields = ", ".join(Gap.__struct_fields__)
+        rows = self.query(f"SELECT {fields} FROM gaps ORDER BY seq")
+        return [msgspec.convert(row, Gap, strict=False) for row in map(_by_name, rows)]
+
+    def alerts(self) -> list[Alert]:
+        """All alerts, oldest first."""
+        return [
+            _alerts.decode(body)
+            for (body,) in self.query("SELECT body FROM alerts ORDER BY number")
+        ]
+
+    def records(self, kind: str) -> list[tuple[int, int, dict[str, object]]]:
+        """(seq, time_ns, body) of the ledger records of one kind."""
+        rows = self.query("SELECT seq, time, body FROM ledger WHERE kind = ? ORDER BY seq", kind)
+        return [(int(s), int(t), msgspec.json.decode(b)) for s, t, b in rows]
+
+
+def _by_name(row: tuple[Any, ...]) -> dict[str, object]:
+    return dict(zip(Gap.__struct_fields__, row, strict=True))

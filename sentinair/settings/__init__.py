@@ -2,12 +2,15 @@
 
     defaults   the lists that ship
     types      every setting: type, default, range, meaning
-    nodes      YAML node tree to plain values and their lines, refusing what is unsafe
+    guarded    reading what only root or we could have written; writing in one piece
+    nodes      YAML text to plain values and their lines, refusing what is unsafe
     convert    plain values to the settings types, collecting all faults
+    checks     what one setting alone cannot say
     load       a configuration folder to Settings, and where each value came from
     compiled   the one file that sensor and execs read (needs no YAML)
     overrides  the listed set that the API may change; it cannot blind the agent
-    edit       one scalar changed in a YAML file, comments kept
+    set        one scalar changed in a YAML file, comments kept
+    describe   the settings as a table, for the manual and the command line
 
-Sensor and execs import only types and compiled.
+Sensor and execs import only types, guarded and compiled.
 """

@@ -7,13 +7,13 @@ or the reader itself could have written it.
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from sentinair.errors import DataFault, PermissionFault, StorageFault
+from sentinair.errors import DataFault, StorageFault
+from sentinair.settings.guarded import read_guarded, write_atomically
 from sentinair.settings.types import FilesSettings, Lanes, ProcessesSettings, Settings
 
 __all__ = ["FORMAT", "SensorSettings", "compile_settings", "read_compiled", "write_compiled"]
@@ -54,32 +54,8 @@ def compile_settings(
 
 
 def write_compiled(path: Path, compiled: SensorSettings) -> None:
-    """Write atomically: temporary file, fsync, rename, fsync of the folder.  Raises StorageFault."""
-    data = msgspec.msgpack.encode(compiled)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, flags, 0o644)
-        try:
-            os.fchmod(descriptor, 0o644)  # whatever the umask: role users must read it
-            os.write(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True)
-        raise StorageFault(
-            f"cannot be written: {fault.strerror}",
-            where=str(path),
-            remedy="see that its folder exists and is writable",
-        ) from fault
+    """Write atomically, readable to the role users whatever the umask.  Raises StorageFault."""
+    write_atomically(path, msgspec.msgpack.encode(compiled), 0o644)
 
 
 def read_compiled(path: Path) -> SensorSettings:
@@ -89,22 +65,12 @@ def read_compiled(path: Path) -> SensorSettings:
     and this user could have written it, DataFault if it is not what this version writes.
     """
     try:
-        # O_NONBLOCK: a FIFO in its place must not hang the start (open(2))
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as fault:
-        if path.is_symlink():
-            raise PermissionFault("is a symbolic link", where=str(path), remedy=_REMEDY) from fault
-        raise StorageFault(
-            f"cannot be read: {fault.strerror}", where=str(path), remedy=_REMEDY
-        ) from fault
-    try:
-        _check_owner(path, os.fstat(descriptor))
-        data = os.read(descriptor, MAX_BYTES)
-    finally:
-        os.close(descriptor)
+        data = read_guarded(path, MAX_BYTES, _REMEDY)
+    except FileNotFoundError as fault:
+        raise StorageFault("is not there", where=str(path), remedy=_REMEDY) from fault
     try:
         compiled = msgspec.msgpack.decode(data, type=SensorSettings)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, RecursionError) as fault:
         raise DataFault(
             f"is not a compiled settings file: {fault}", where=str(path), remedy=_REMEDY
         ) from fault
@@ -115,20 +81,3 @@ def read_compiled(path: Path) -> SensorSettings:
             remedy=_REMEDY,
         )
     return compiled
-
-
-def _check_owner(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise PermissionFault("is not a regular file", where=str(path), remedy=_REMEDY)
-    if found.st_uid not in (0, os.geteuid()):
-        raise PermissionFault(
-            f"belongs to uid {found.st_uid}, must belong to root or uid {os.geteuid()}",
-            where=str(path),
-            remedy=_REMEDY,
-        )
-    if found.st_mode & 0o022:
-        raise PermissionFault(
-            f"has mode {stat.S_IMODE(found.st_mode):04o}, others may write it",
-            where=str(path),
-            remedy=_REMEDY,
-        )

@@ -42,7 +42,9 @@ def _range(description: str, low: int, high: int) -> msgspec.Meta:
 
 
 # A list item: an absolute path, in which * and ? stay within one step and ** spans any number of steps.
-Glob = Annotated[str, msgspec.Meta(pattern=r"^/[^\x00]*$", max_length=4096)]
+Glob = Annotated[
+    str, msgspec.Meta(pattern=r"^/[^\x00]*$", max_length=4096, extra={"words": "an absolute path"})
+]
 Globs = tuple[Glob, ...]
 
 
@@ -127,7 +129,15 @@ class ProcessesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     ] = True
     mask_options: Annotated[
         tuple[
-            Annotated[str, msgspec.Meta(pattern=r"^-?-?[A-Za-z0-9][\w.-]*$", max_length=100)], ...
+            Annotated[
+                str,
+                msgspec.Meta(
+                    pattern=r"^-?-?[A-Za-z0-9][\w.-]*$",
+                    max_length=100,
+                    extra={"words": "an option name"},
+                ),
+            ],
+            ...,
         ],
         _text("Further option names whose values are masked in command lines."),
     ] = ()
@@ -185,7 +195,14 @@ class Authentication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = True
 
 
-Route = Annotated[str, msgspec.Meta(pattern=r"^(/[A-Za-z0-9_.~-]+)+$", max_length=200)]
+Route = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(/[A-Za-z0-9_.~-]+)+$",
+        max_length=200,
+        extra={"words": "a path such as /api/v1/alerts"},
+    ),
+]
 
 
 class Endpoints(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,113 @@
+"""Reading a file that nobody but root or ourselves could have written, and writing one in one piece."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from sentinair.errors import PermissionFault, StorageFault
+
+__all__ = ["check_folder", "read_guarded", "write_atomically"]
+
+
+def read_guarded(path: Path, max_bytes: int, remedy: str = "") -> bytes:
+    """The content of path.
+
+    Raises FileNotFoundError if there is none, StorageFault if it is unreadable or larger than max_bytes,
+    PermissionFault if it is a link, no regular file, or others could have written it.
+    """
+    try:
+        # O_NONBLOCK: a FIFO in its place must not hang the start (open(2))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as fault:
+        if path.is_symlink():
+            raise PermissionFault(
+                "is a symbolic link", where=str(path), remedy=remedy or "put the file itself there"
+            ) from fault
+        raise StorageFault(
+            f"cannot be read: {fault.strerror}", where=str(path), remedy=remedy
+        ) from fault
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise PermissionFault("is not a regular file", where=str(path), remedy=remedy)
+        _check_writers(path, found, remedy)
+        if found.st_size > max_bytes:
+            raise StorageFault(
+                f"has {found.st_size} bytes, limit {max_bytes}", where=str(path), remedy=remedy
+            )
+        return os.read(descriptor, max_bytes)
+    finally:
+        os.close(descriptor)
+
+
+def check_folder(path: Path) -> None:
+    """Raise FileNotFoundError, StorageFault (no folder) or PermissionFault (others could change what is in it)."""
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        raise PermissionFault(
+            "is a symbolic link", where=str(path), remedy="name the folder it points to"
+        )
+    if not stat.S_ISDIR(found.st_mode):
+        raise StorageFault("is not a folder", where=str(path), remedy="name a folder")
+    _check_writers(path, found, "")
+
+
+def _check_writers(path: Path, found: os.stat_result, remedy: str) -> None:
+    uid = os.geteuid()
+    if found.st_uid not in {0, uid}:
+        owners = "root" if uid == 0 else f"root or uid {uid}"
+        raise PermissionFault(
+            f"belongs to uid {found.st_uid}, must belong to {owners}",
+            where=str(path),
+            remedy=remedy or f"chown {uid} it if its content is yours",
+        )
+    if found.st_mode & 0o022:
+        raise PermissionFault(
+            f"has mode {stat.S_IMODE(found.st_mode):04o}, others may write it",
+            where=str(path),
+            remedy=remedy or "chmod go-w it",
+        )
+
+
+def write_atomically(
+    path: Path, data: bytes, mode: int, owner: tuple[int, int] | None = None
+) -> None:
+    """Put data at path, whole or not at all: temporary file, fsync, rename, fsync of the folder.
+
+    mode holds whatever the umask is; owner is (uid, gid), None for our own.  Raises StorageFault.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if owner is not None:
+                os.fchown(stream.fileno(), *owner)
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as fault:
+        _forget(temporary)
+        raise StorageFault(
+            f"cannot be written: {fault.strerror}",
+            where=str(path),
+            remedy="see that its folder exists, is writable and has room",
+        ) from fault
+
+
+def _forget(temporary: Path) -> None:
+    try:
+        temporary.unlink(missing_ok=True)
+    except OSError:  # the fault that brought us here is the one to tell
+        return

@@ -217,6 +217,10 @@ class Agent:
         """CPU seconds of all its processes so far, ended children included, to 10 ms a process."""
         return cpu_secs(self.pids())
 
+    def cpu_by_role(self) -> dict[str, float]:
+        """CPU seconds so far by role; the runner is "run"."""
+        return {role: cpu_secs([pid]) for role, pid in {**self.roles(), "run": self.pid}.items()}
+
     def exact_cpu_secs(self) -> float:
         """CPU seconds of its living threads, to the nanosecond."""
         return exact_cpu_secs(self.pids())

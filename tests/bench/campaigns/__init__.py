@@ -1,0 +1,12 @@
+"""One module per claim.  run(size) -> figures, size "small" or "full"; "broken" names promises that did not hold.
+
+burst        a burst of file operations: what was stored of it, who did it, and what it cost
+overflow     a full kernel queue: the gap, the rescan, the truth restored
+exec_storm   many short processes, and a buffer too small for them
+latency      from close() to a readable row, and to a readable alert
+idle         what the agent costs while nothing happens
+kills        roles killed at random under load
+secrets      command lines with secrets: none may be found afterwards
+shutdown     a stop with events waiting
+bad_start    what a start refuses, and how it says so
+"""

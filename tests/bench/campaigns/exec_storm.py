@@ -1,0 +1,136 @@
+"""Many short processes, and then a buffer too small for them: received + declared lost = sent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sentinair.model.event import ProcessEvent
+from tests.bench.bed import Promises, need_root, workplace
+from tests.bench.figures import Figures
+from tests.bench.generators import true_storm
+from tests.bench.probes import exec_probe
+from tests.harness.agent import Agent, wait_for
+from tests.harness.stored import Row
+
+SIZES = {  # processes of the storm, processes of the forced loss
+    "small": (1_000, 3_000),
+    "full": (10_000, 20_000),
+}
+SMALL_BUFFER_BYTES = 16_384
+WORKERS = 2
+
+
+def run(size: str) -> Figures:
+    """The storm with the buffer that ships, then one with a buffer of 16 KiB."""
+    need_root()
+    count, lossy = SIZES[size]
+    promises = Promises()
+    with workplace() as folder:
+        return promises.onto(
+            {
+                "limit_probe": _probe(count),
+                "storm": _storm(folder / "storm", count, promises),
+                "small_buffer": _forced_loss(folder / "small-buffer", lossy, promises),
+            }
+        )
+
+
+def _probe(count: int) -> Figures:
+    with exec_probe(fifo=True) as probe:
+        load = true_storm(count, WORKERS, "limit")
+    taken = probe.taken
+    return {
+        "per_sec": load.per_sec,
+        "execs": taken.execs,
+        "command_lines": taken.command_lines,
+        "cpu_secs": taken.cpu_secs,
+    }
+
+
+def as_its_unit(agent: Agent) -> str:
+    """Gives `execs` the scheduling of its unit, where the runner could not; returns what it had before."""
+    pid = agent.roles()["execs"]
+    before = os.sched_getscheduler(pid)
+    if before != os.SCHED_FIFO:
+        os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
+        return "set by the campaign"
+    return "set by the runner"
+
+
+def _storm(folder: Path, count: int, promises: Promises) -> Figures:
+    watch = folder / "tree"
+    watch.mkdir(parents=True)
+    with Agent(folder / "agent", watch=[watch]) as agent:
+        agent.settle()
+        scheduling = as_its_unit(agent)
+        before, after = agent.cpu_secs(), agent.stored.last_event()
+        load = true_storm(count, WORKERS, "storm")
+        agent.settle()
+        cpu = agent.cpu_secs() - before
+        rows = [row for row in agent.stored.events("process", after) if _of_the_storm(row)]
+    facts = [row.event.process for row in rows if isinstance(row.event, ProcessEvent)]
+    complete = sum(fact.argv is not None and fact.exe is not None for fact in facts)
+    related = sum(fact.ppid is not None and fact.uid is not None for fact in facts)
+    promises.keep(
+        len(facts) == count, f"each of {count} processes is one exec event, not {len(facts)}"
+    )
+    promises.keep(complete >= 0.995 * count, "argv and exe on 99.5 %")
+    promises.keep(related == len(facts), "ppid and uid on all")
+    return {
+        "processes": count,
+        "per_sec": load.per_sec,
+        "scheduling": scheduling,
+        "exec_events": len(facts),
+        "argv_and_exe_share": round(complete / count, 6),
+        "ppid_and_uid_share": round(related / max(len(facts), 1), 6),
+        "cpu_secs": round(cpu, 3),
+    }
+
+
+def _of_the_storm(row: Row) -> bool:
+    """An exec of the storm: by its argument, its executable, or, where neither could be read, by having neither."""
+    event = row.event
+    if not isinstance(event, ProcessEvent) or event.action != "exec":
+        return False
+    fact = event.process
+    if fact.argv is not None:
+        return (
+            len(fact.argv) == 2 and fact.argv[1].startswith(b"storm") and fact.argv[1][5:].isdigit()
+        )
+    return fact.exe is None or fact.exe.endswith(b"/true")
+
+
+def _forced_loss(folder: Path, count: int, promises: Promises) -> Figures:
+    """The probe with its large buffer counts what the kernel sent; the agent must account for all of it."""
+    watch = folder / "tree"
+    watch.mkdir(parents=True)
+    config = {"processes": {"receive_buffer_bytes": SMALL_BUFFER_BYTES}}
+    with Agent(folder / "agent", watch=[watch], config=config) as agent:
+        agent.settle()
+        stored = agent.stored
+        after, known = stored.last_event(), {gap.id for gap in stored.gaps()}
+        with exec_probe() as probe:
+            true_storm(count, WORKERS, "lost")
+        agent.settle()
+        fresh = [gap for gap in stored.gaps() if gap.id not in known and gap.reason == "enobufs"]
+        promises.keep(bool(fresh), "a buffer of 16 KiB overflows and becomes a gap")
+        restored = wait_for(lambda: all(gap.restored for gap in stored.gaps()), 30.0)
+        promises.keep(restored is not None, "the process table is read again after the loss")
+        events = [row.event for row in stored.events("process", after)]
+    execs = sum(isinstance(e, ProcessEvent) and e.action == "exec" for e in events)
+    exits = sum(isinstance(e, ProcessEvent) and e.action == "exit" for e in events)
+    counted = [gap.lost for gap in fresh if gap.lost is not None]
+    promises.keep(len(counted) == len(fresh), "every loss of the process connector is counted")
+    return {
+        "processes": count,
+        "sent_execs": probe.taken.execs,
+        "sent_forks": probe.taken.forks,
+        "sent_exits": probe.taken.exits,
+        "probe_overflows": probe.taken.overflows,
+        "stored_execs": execs,
+        "stored_exits": exits,
+        "gaps": len(fresh),
+        "declared_lost": sum(counted),
+        "restored_secs": None if restored is None else round(restored, 2),
+    }

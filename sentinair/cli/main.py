@@ -36,7 +36,9 @@ NO_PERMISSION: Final = 77
 INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell says it
 PIPE_CLOSED: Final = 141  # 128 + SIGPIPE, as any program that writes to `head` ends
 
-program = LazyGroup("sentinair", members=MEMBERS, help="Sentinair: an air-gapped security agent for one host.")
+program = LazyGroup(
+    "sentinair", members=MEMBERS, help="Sentinair: an air-gapped security agent for one host."
+)
 program.context_settings = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
@@ -53,7 +55,9 @@ program.params += [
         help="Configuration directory. Default: /etc/sentinair, else ./config.",
     ),
     click.Option(
-        ["--state", "state_dir"], type=_directory, help="State directory. Default: /var/lib/sentinair, else ./var."
+        ["--state", "state_dir"],
+        type=_directory,
+        help="State directory. Default: /var/lib/sentinair, else ./var.",
     ),
 ]
 program.callback = _enter

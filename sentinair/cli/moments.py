@@ -11,7 +11,7 @@ import click
 
 from sentinair.errors import UsageFault
 
-__all__ = ["MOMENT", "Moment", "ago", "local", "parse", "span"]
+__all__ = ["MOMENT", "Moment", "ago", "local", "offset", "parse", "short", "span"]
 
 _RELATIVE: Final = re.compile(r"(\d{1,9})\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -36,7 +36,8 @@ def parse(text: str, now_ns: int) -> int:
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     except (ValueError, OverflowError) as fault:
         raise UsageFault(
-            f"{text!r} is not a time", remedy="give ISO 8601 (2026-03-01T12:00Z) or relative (90s, 15m, 2h, 3d, 1w)"
+            f"{text!r} is not a time",
+            remedy="give ISO 8601 (2026-03-01T12:00Z) or relative (90s, 15m, 2h, 3d, 1w)",
         ) from fault
     return max(0, (since.days * 86400 + since.seconds) * _NS + since.microseconds * 1000)
 
@@ -46,7 +47,9 @@ class Moment(click.ParamType):
 
     name = "time"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         if isinstance(value, int):
             return value
         try:
@@ -80,3 +83,13 @@ def ago(time_ns: int, now_ns: int) -> str:
     if time_ns > now_ns + _NS:
         return f"{span((time_ns - now_ns) / _NS)} ahead of the clock"
     return f"{span((now_ns - time_ns) / _NS)} ago"
+
+
+def short(time_ns: int) -> str:
+    """For tables: local time to the second; offset() stands once in the head."""
+    return f"{datetime.fromtimestamp(time_ns // _NS).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def offset() -> str:
+    """The local zone now, as `+01:00`; moments of another season are shown in their own offset's local time."""
+    return datetime.now().astimezone().isoformat()[-6:]

@@ -71,7 +71,9 @@ def _coloured(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     grid = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for at, name in enumerate(head):
         last = at == len(head) - 1
-        grid.add_column(name, no_wrap=True, overflow="ellipsis" if last else "fold", ratio=1 if last else None)
+        grid.add_column(
+            name, no_wrap=True, overflow="ellipsis" if last else "fold", ratio=1 if last else None
+        )
     for row in rows:
         # Text, not str: brackets in a path are no markup.
         grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))

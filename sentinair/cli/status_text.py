@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import msgspec
 
-from sentinair.cli.moments import span
+from sentinair.cli.moments import ago, span
+from sentinair.codecs.times import from_rfc3339
 from sentinair.errors import DataFault
 
 __all__ = ["Status", "parse", "rows"]
@@ -15,8 +17,14 @@ __all__ = ["Status", "parse", "rows"]
 class System(msgspec.Struct, frozen=True):
     running: bool = False
     uptime: float = 0.0  # seconds
-    version: str = ""
-    mode: str = "observe"
+    version: str = "?"
+    mode: str = "?"
+
+
+class Performance(msgspec.Struct, frozen=True):
+    cpu_usage: float | None = None  # per cent of one core, since start
+    memory_usage: float | None = None  # bytes
+    disk_usage: float | None = None  # per cent of the disk that holds the state
 
 
 class Alerts(msgspec.Struct, frozen=True):
@@ -25,29 +33,30 @@ class Alerts(msgspec.Struct, frozen=True):
     last_alert: str | None = None  # RFC 3339
 
 
+class OpenGap(msgspec.Struct, frozen=True):
+    source: str
+    reason: str
+    lost: int | None = None
+    since: str = ""  # RFC 3339
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    evidence: dict[str, str] = {}  # monitor to what proves it works, or why it does not
+    gaps_open: tuple[OpenGap, ...] = ()
+    gaps_total: int = 0
+    blind_spots: tuple[str, ...] = ()
+
+
 class Ledger(msgspec.Struct, frozen=True):
     seq: int = 0
     link: str = ""
     last_checkpoint: str | None = None  # RFC 3339
 
 
-class Coverage(msgspec.Struct, frozen=True):
-    gaps: object = None
-    dropped: object = None
-    blind_spots: tuple[str, ...] = ()
-
-
 class Role(msgspec.Struct, frozen=True):
-    pid: int | None = None
     state: str = "unknown"
-    since: object = None
-    note: str | None = None
-
-
-class Performance(msgspec.Struct, frozen=True):
-    cpu_usage: float | None = None
-    memory_usage: float | None = None
-    disk_usage: float | None = None
+    pid: int | None = None
+    note: str = ""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -57,9 +66,11 @@ class Status(msgspec.Struct, frozen=True):
     monitoring: dict[str, bool] = {}
     performance: Performance = Performance()
     alerts: Alerts = Alerts()
-    ledger: Ledger = Ledger()
     coverage: Coverage = Coverage()
+    ledger: Ledger = Ledger()
     roles: dict[str, Role] = {}
+    roles_separated: bool = False
+    roles_note: str = ""
     not_writing: str | None = None
 
 
@@ -68,25 +79,64 @@ def parse(answer: object) -> Status:
     try:
         return msgspec.convert(answer, Status, strict=False)
     except msgspec.ValidationError as fault:
-        raise DataFault(f"the engine's status cannot be read: {fault}", remedy="engine and command differ in version") from fault
+        raise DataFault(
+            f"the engine's status cannot be read: {fault}",
+            remedy="the engine and this command differ in version; restart the engine",
+        ) from fault
 
 
 def rows(status: Status) -> Iterator[tuple[str, str]]:
-    """Name and value, in the order a person asks: is it on, what does it see, what did it find, is it kept."""
+    """Name and value, as a person asks: is it on, what does it see, what did it miss or find, is it kept."""
     system = status.system
-    yield "sentinair", f"running {span(system.uptime)}, version {system.version}, mode {system.mode}"
+    yield (
+        "sentinair",
+        f"running for {span(system.uptime)}, version {system.version}, mode {system.mode}",
+    )
     if status.not_writing:
         yield "NOT WRITING", status.not_writing
-    for name, seen in status.monitoring.items():
-        yield name.replace("_", " "), "on" if seen else "off"
-    for spot in status.coverage.blind_spots:
-        yield "blind spot", spot
+    for name, on in status.monitoring.items():
+        evidence = status.coverage.evidence.get(name, "")
+        yield name.replace("_", " "), f"{'on' if on else 'OFF'}{': ' if evidence else ''}{evidence}"
+    yield from _coverage(status.coverage)
     for name, role in status.roles.items():
-        pid = f", pid {role.pid}" if role.pid is not None else ""
-        note = f": {role.note}" if role.note else ""
-        yield f"role {name}", f"{role.state}{pid}{note}"
+        parts = [role.state, "" if role.pid is None else f"pid {role.pid}", role.note]
+        yield f"role {name}", ", ".join(part for part in parts if part)
+    yield "roles", "separated" if status.roles_separated else f"not separated: {status.roles_note}"
     found = status.alerts
-    yield "alerts", f"{found.total_today} today, {found.critical_open} critical open, last {found.last_alert or 'none'}"
-    ledger = status.ledger
-    yield "ledger", f"record {ledger.seq}, last checkpoint {ledger.last_checkpoint or 'none'}"
-    yield "head", ledger.link
+    yield (
+        "alerts",
+        f"{found.total_today} today, {found.critical_open} critical open, last {_since(found.last_alert)}",
+    )
+    yield "ledger", f"record {status.ledger.seq}, head {status.ledger.link[:16]}"
+    yield "checkpoint", _since(status.ledger.last_checkpoint)
+    yield "load", _load(status.performance)
+
+
+def _coverage(coverage: Coverage) -> Iterator[tuple[str, str]]:
+    for spot in coverage.blind_spots:
+        yield "cannot see", spot
+    for gap in coverage.gaps_open:
+        lost = "an unknown number of" if gap.lost is None else str(gap.lost)
+        yield "OPEN GAP", f"{gap.source} lost {lost} events ({gap.reason}) {_since(gap.since)}"
+    yield "gaps", f"{coverage.gaps_total} since start, {len(coverage.gaps_open)} not yet restored"
+
+
+def _load(load: Performance) -> str:
+    parts = []
+    if load.cpu_usage is not None:
+        parts.append(f"engine {load.cpu_usage:g} % CPU")
+    if load.memory_usage is not None:
+        parts.append(f"{load.memory_usage / 1e6:.0f} MB")
+    if load.disk_usage is not None:
+        parts.append(f"disk {load.disk_usage:g} % full")
+    return ", ".join(parts) or "unknown"
+
+
+def _since(moment: str | None) -> str:
+    """An RFC 3339 time as `3 min ago`; what is no time is shown as it came."""
+    if not moment:
+        return "none"
+    try:
+        return ago(from_rfc3339(moment), time.time_ns())
+    except ValueError:
+        return moment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 
 import click
 
@@ -18,8 +17,8 @@ __all__ = ["version"]
 @json_option
 def version(as_json: bool) -> None:
     """Print the version of Sentinair and of what it runs on."""
-    python = ".".join(map(str, sys.version_info[:3]))
+    python, kernel = platform.python_version(), platform.release()
     if as_json:
-        emit({"version": __version__, "python": python, "kernel": platform.release()})
+        emit({"version": __version__, "python": python, "kernel": kernel})
     else:
-        click.echo(f"sentinair {__version__} (Python {python}, kernel {platform.release()})")
+        click.echo(f"sentinair {__version__} (Python {python}, kernel {kernel})")

@@ -1,0 +1,144 @@
+"""`sentinair config …`: check, compile, show and set the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from sentinair.cli.options import json_option
+from sentinair.cli.output import emit
+from sentinair.cli.places import Places, pass_places
+from sentinair.errors import StorageFault, UsageFault
+from sentinair.model.text import shown
+from sentinair.settings.compiled import compile_settings, write_compiled
+from sentinair.settings.describe import described, value_of
+from sentinair.settings.load import load, load_with_origins
+from sentinair.settings.overrides import NAME, merge, read_overrides
+from sentinair.settings.set import set_value
+
+__all__ = ["Effective", "config"]
+
+
+class Effective(msgspec.Struct, frozen=True):
+    """One setting as it counts."""
+
+    key: str
+    value: object
+    origin: str  # "default", `file:line`, or the overrides file
+
+
+@click.group()
+def config() -> None:
+    """Check, compile, show and set the configuration."""
+
+
+@config.command()
+@json_option
+@pass_places
+def check(places: Places, as_json: bool) -> None:
+    """Read the whole configuration and name every fault in it; exit status 78 if there is one."""
+    loaded = load_with_origins(places.config)
+    merge(loaded.settings, read_overrides(places.state))
+    given = len(loaded.origins)
+    if as_json:
+        emit({"config": str(places.config), "faults": 0, "given": given})
+    else:
+        click.echo(
+            f"{shown(str(places.config))}: no fault; {given} values given, defaults for the rest"
+        )
+
+
+@config.command(name="compile")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write here. Default: sensor.msgpack among the agent's sockets.",
+)
+@pass_places
+def compile_command(places: Places, out: Path | None) -> None:
+    """Make the one file that sensor and execs read, from the configuration as it is now."""
+    path = (out or places.run / "sensor.msgpack").absolute()
+    if not path.parent.is_dir():
+        raise StorageFault(
+            "there is no such directory",
+            where=str(path.parent),
+            remedy="start the agent once, or give --out FILE",
+        )
+    write_compiled(path, compile_settings(load(places.config), places.state))
+    click.echo(f"{shown(str(path))} written; the senders read it when they start")
+
+
+@config.command()
+@click.argument("prefix", default="")
+@json_option
+@pass_places
+def show(places: Places, prefix: str, as_json: bool) -> None:
+    """Show each setting that begins with PREFIX (all without it), its value, and where that comes from."""
+    found = [one for one in effective(places) if one.key == prefix or one.key.startswith(prefix)]
+    if not found:
+        raise UsageFault(
+            f"no setting begins with {prefix!r}", remedy="`sentinair config show` lists them all"
+        )
+    wide = max(len(one.key) for one in found)
+    for one in found:
+        if as_json:
+            emit(one)
+            continue
+        value = one.value
+        if isinstance(value, tuple):
+            click.echo(f"{one.key.ljust(wide)}  {len(value)} items ({shown(one.origin)})")
+            for item in value:
+                click.echo(f"  - {shown(str(item))}")
+        else:
+            click.echo(f"{one.key.ljust(wide)}  {_text(value)} ({shown(one.origin)})")
+
+
+def effective(places: Places) -> Iterator[Effective]:
+    """Every setting as it counts: the files, with the overrides laid over them.
+
+    Raises ConfigFault, DataFault, StorageFault or PermissionFault.
+    """
+    loaded = load_with_origins(places.config)
+    overrides = read_overrides(places.state)
+    settings = merge(loaded.settings, overrides)
+    for one in described():
+        if one.key in overrides.values:
+            origin = f"override: {places.state / NAME}"
+        else:
+            origin = _origin(one.key, loaded.origins)
+        yield Effective(one.key, value_of(settings, one.key), origin)
+
+
+def _origin(key: str, origins: dict[str, str]) -> str:
+    """A list has its items' places: the first of them stands for it."""
+    if key in origins:
+        return origins[key]
+    return next((where for item, where in origins.items() if item.startswith(f"{key}[")), "default")
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else shown(str(value))
+
+
+@config.command(name="set")
+@click.argument("key")
+@click.argument("value")
+@json_option
+@pass_places
+def set_command(places: Places, key: str, value: str, as_json: bool) -> None:
+    """Give the setting KEY (like files.hash_quiet_ms) the VALUE, in its file; comments stay.
+
+    Nothing is written if the configuration would be wrong afterwards. Counts after a restart.
+    """
+    change = set_value(places.config, key, value)
+    if as_json:
+        emit({**msgspec.structs.asdict(change), "restart": True})
+        return
+    before = "the default" if change.old is None else shown(change.old)
+    click.echo(f"{shown(change.path)}:{change.line}: {key} is {shown(change.new)} (was {before})")
+    click.echo(
+        "It counts after a restart of the agent: systemctl restart sentinair, or Ctrl-C and run again."
+    )

@@ -1,0 +1,164 @@
+"""The doctor's checks of this agent: configuration, state, disk, sockets, engine, record."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from sentinair.cli import status_text
+from sentinair.cli.doctor_findings import Finding, fail, ok, warn
+from sentinair.cli.moments import ago, span
+from sentinair.cli.places import Places
+from sentinair.cli.reading import reading
+from sentinair.errors import EngineAbsent, PermissionFault, SentinairError
+from sentinair.ipc.control import call
+from sentinair.settings.load import load
+
+__all__ = ["configuration", "disk", "engine", "record", "sockets", "state_directory"]
+
+LOW_BYTES: Final = 256 << 20  # less free than this, and the reserve may soon be needed
+OLD_CHECKPOINT_NS: Final = 5 * 60 * 1_000_000_000  # five times the interval that ships
+_NAMES: Final = ("sensor", "execs", "control")
+
+
+def configuration(places: Places) -> Iterator[Finding]:
+    try:
+        load(places.config)
+    except SentinairError as fault:
+        first, *rest = str(fault).splitlines()
+        more = f" (and {len(rest)} more)" if rest else ""
+        yield fail("config", f"{first}{more}", "`sentinair config check` names all faults")
+    else:
+        yield ok("config", f"{places.config} has no fault")
+
+
+def state_directory(places: Places) -> Iterator[Finding]:
+    try:
+        found = os.lstat(places.state)
+    except OSError as fault:
+        yield fail(
+            "state",
+            f"{places.state}: {fault.strerror}",
+            "start the agent once, or give --state DIR",
+        )
+        return
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISDIR(found.st_mode):
+        yield fail("state", f"{places.state} is no directory", "move it away")
+    elif mode & 0o027:
+        yield fail(
+            "state", f"{places.state} has mode {mode:04o}: too open", f"chmod 2750 {places.state}"
+        )
+    else:
+        yield ok("state", f"{places.state}, owner uid {found.st_uid}, mode {mode:04o}")
+
+
+def disk(places: Places) -> Iterator[Finding]:
+    try:
+        found = os.statvfs(places.state)
+    except OSError:
+        return  # the state directory's own line said so
+    free = found.f_bavail * found.f_frsize
+    text = f"{free / 1e9:.1f} GB free, {found.f_favail} inodes"
+    if free < LOW_BYTES or (found.f_files and found.f_favail < 100):
+        yield fail("disk", text, "make room: a full disk stops the record")
+    else:
+        yield ok("disk", text)
+    yield from _reserve(places)
+
+
+def _reserve(places: Places) -> Iterator[Finding]:
+    path = places.state / RESERVE
+    if not places.database.exists():
+        return
+    try:
+        size = path.stat().st_size
+    except OSError:
+        yield warn("reserve", f"{path} is not there", "the agent makes it again once there is room")
+    else:
+        yield ok("reserve", f"{size / 1e6:.0f} MB kept for a full disk")
+
+
+def sockets(places: Places) -> Iterator[Finding]:
+    missing = [name for name in _NAMES if not (places.run / f"{name}.sock").is_socket()]
+    if missing:
+        yield warn(
+            "sockets",
+            f"{places.run}: no {', '.join(missing)}",
+            "they are made when the agent starts",
+        )
+    else:
+        yield ok("sockets", f"{places.run}: {', '.join(_NAMES)}")
+
+
+def engine(places: Places) -> Iterator[Finding]:
+    try:
+        found = status_text.parse(call(places.control, "status"))
+    except PermissionFault as fault:
+        yield warn("engine", fault.what, fault.remedy)
+        return
+    except (EngineAbsent, SentinairError) as fault:
+        yield fail("engine", str(fault), "start it: systemctl start sentinair, or sentinair run")
+        return
+    if found.not_writing:
+        yield fail("engine", f"does not write: {found.not_writing}", "it tries again every 30 s")
+    else:
+        yield ok(
+            "engine", f"running for {span(found.system.uptime)}, version {found.system.version}"
+        )
+    for name in ("sensor", "execs"):
+        role = found.roles.get(name, status_text.Role("absent"))
+        if role.state != "running":
+            yield fail(
+                name, role.note or role.state, "look at its log; it is started again by itself"
+            )
+        else:
+            yield ok(name, ", ".join(part for part in (f"pid {role.pid}", role.note) if part))
+    for name in ("file_monitor", "process_monitor"):
+        evidence = found.coverage.evidence.get(name, "")
+        good = found.monitoring.get(name, False)
+        yield (
+            ok(name[:12], evidence)
+            if good
+            else fail(name[:12], evidence, "`sentinair status` says more")
+        )
+    if found.roles_separated:
+        yield ok("roles", "each under its own user")
+    else:
+        yield warn(
+            "roles",
+            f"not separated: {found.roles_note}",
+            "install the units, or run as root from /opt",
+        )
+
+
+def record(places: Places) -> tuple[list[Finding], int | None]:
+    """The lines on the ledger, and the wall clock of its newest record (None: no record)."""
+    try:
+        with reading(places) as reader:
+            head = reader.head()
+            open_gaps = len(reader.gaps(open_only=True))
+    except SentinairError as fault:
+        return [fail("record", str(fault), fault.remedy or "start the agent once")], None
+    now = time.time_ns()
+    lines = [ok("record", f"{head.seq} records, the newest {ago(head.time_ns, now)}")]
+    if open_gaps:
+        lines.append(warn("gaps", f"{open_gaps} not yet restored", "`sentinair status` names them"))
+    else:
+        lines.append(ok("gaps", "none open"))
+    if head.checkpoint_ns is None:
+        lines.append(warn("checkpoint", "none yet", "the first comes within a minute"))
+    elif now - head.checkpoint_ns > OLD_CHECKPOINT_NS:
+        lines.append(
+            warn(
+                "checkpoint",
+                f"the last is from {ago(head.checkpoint_ns, now)}",
+                "start the agent: it seals",
+            )
+        )
+    else:
+        lines.append(ok("checkpoint", f"the last is from {ago(head.checkpoint_ns, now)}"))
+    return lines, head.time_ns

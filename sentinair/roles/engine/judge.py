@@ -158,6 +158,10 @@ class Judge:
                 )
                 self._commits.alert(changes)
 
+    def finish(self) -> None:
+        """At the end of the engine's life: updates that waited for their second."""
+        self._commits.alert(self._alerts.flush())
+
     def tick(self, now_ns: int) -> None:
         """Once a second: coalesced alert updates, and what only time decides."""
         self._commits.alert(self._alerts.tick(now_ns))
@@ -220,6 +224,7 @@ class Judge:
                     seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, of=event_id, process=facts
                 )
                 self.own_event(late, "engine")
+                self._commits.alert(self._alerts.learn(event_id, facts, stamp.time_ns))
 
     def gap(
         self, event: GapEvent, source: str, lane: LaneKey | None, seq: int, sender: str
@@ -286,7 +291,7 @@ class Judge:
         self._commits.event(event, "scanned", source, lane, seq, None)
         repaired = self._gaps.repaired_by(event)
         if event.scope == "files":
-            self.settled.update(event.roots)
+            self.settled.update(root for root in event.roots if not self._is_settled(root))
         self._commits.record(
             "rescan.completed",
             {

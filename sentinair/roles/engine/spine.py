@@ -1,0 +1,254 @@
+"""Everything behind the sockets while the record is open: senders to joins to judgement to commits, and back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from sentinair.ipc.lane import MAX_BATCH
+from sentinair.ipc.messages import Ack, AskInventory, Batch, FromSender, Health, Hello
+from sentinair.model.event import ClockEvent, GapEvent
+from sentinair.model.record import Stamp
+from sentinair.monitors.clock import ClockWatch
+from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.gaps import REPAIR, Gaps
+from sentinair.roles.engine.join import HOLD_NS
+from sentinair.roles.engine.judge import Ask, Judge
+from sentinair.roles.engine.senders import Held, Sender
+from sentinair.roles.engine.status import Counters
+from sentinair.store.writer import LaneKey
+
+__all__ = ["Spine", "monotonic_ns"]
+
+log = logging.getLogger("sentinair.engine")
+
+monotonic_ns = time.monotonic_ns
+HEARTBEAT_NS: Final = 60_000_000_000
+MAX_HELD: Final = 64 * MAX_BATCH  # events waiting for a name; more, and the oldest go on nameless
+
+
+class Spine:
+    """Joins what app's sockets bring with the judge; owns the state of each sender's run."""
+
+    def __init__(
+        self,
+        commits: Commits,
+        judge: Judge,
+        gaps: Gaps,
+        counters: Counters,
+        *,
+        stamp: Callable[[], Stamp],
+        random: Callable[[int], bytes],
+        upkeep: Callable[[Stamp], None],
+    ) -> None:
+        self.commits = commits
+        self.judge = judge
+        self.gaps = gaps
+        self.counters = counters
+        self.senders: dict[str, Sender] = {}
+        self._stamp = stamp
+        self._random = random
+        self._upkeep = upkeep
+        self._clock = ClockWatch()
+        self._taken: dict[LaneKey, int] = {}  # what this life of the engine took, on disk or not yet
+        self._held_events = 0
+        self._next_beat_ns = monotonic_ns() + HEARTBEAT_NS
+
+    # -- senders -----------------------------------------------------------------------------------------------
+
+    def hear(self, sender: Sender, message: FromSender) -> None:
+        """One message of a sender.  Raises DataFault when the connection must end."""
+        sender.heard_mono_ns = monotonic_ns()
+        match message:
+            case Batch():
+                batch = sender.accept(message)
+                if batch is not None:
+                    self._hold_or_take(sender, batch)
+            case Health():
+                sender.health = message
+            case Hello():
+                self._hello(sender, message)
+
+    def _hello(self, sender: Sender, hello: Hello) -> None:
+        store = self.commits.store
+        self.commits.commit()
+        lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
+        durable = {name: store.lane(key) for name, key in lanes.items()}
+        committed = {name: seq for name, seq in durable.items() if seq is not None}
+        sender.welcome(hello, committed, self._own_processes())
+        for name, key in lanes.items():
+            sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
+        old = self.senders.get(sender.role)
+        if old is not None and old is not sender:
+            self._take_held(old)
+        self.senders[sender.role] = sender
+        if sender.role in REPAIR and not committed:
+            self._new_run(sender.role, hello)
+        if sender.role == "sensor":
+            self._ask_inventory()
+        log.info("%s is ready: pid %d, run %s", sender.role, hello.pid, hello.run.hex())
+
+    def _new_run(self, role: str, hello: Hello) -> None:
+        """Between two runs of one sender nobody looked: a gap, which the new run's first rescan repairs."""
+        last = self.commits.store.last_run(role)
+        self.commits.taken(LaneKey(role, hello.run, "vital"), 0)  # with the gap: from now on this run is known
+        if last is None or last[0] == hello.run:
+            return
+        gap = GapEvent(
+            seen_ns=self._stamp().time_ns,
+            mono_ns=self._stamp().mono_ns,
+            gap_id=self._random(8),
+            source=role,
+            reason="sender_death" if last[1] >= self.counters.started_ns else "restart",
+            lost=None,
+            since_ns=last[1],
+            until_ns=hello.ready_ns,
+        )
+        self.judge.gap(gap, "engine", None, 0, role)
+
+    def _ask_inventory(self) -> None:
+        """The sensor is here: what the process table lacks, and gaps of processes nobody could repair."""
+        wanting = tuple(key for key, gap in self.gaps.open.items() if gap.scope == "processes")
+        if wanting or not len(self.judge.table):
+            self.ask(AskInventory(wanting))
+
+    def ask(self, ask: Ask) -> None:
+        """Send a request to the sensor, if it is there; what it could not be asked, its next start makes up for."""
+        sensor = self.senders.get("sensor")
+        if sensor is None:
+            return
+        try:
+            sensor.send(ask)
+        except OSError as fault:
+            log.info("the sensor could not be asked: %s", fault)
+
+    def gone(self, sender: Sender) -> None:
+        """The connection ended: what it brought is judged now, for nothing will come after it."""
+        if self.senders.get(sender.role) is sender:
+            self._take_held(sender)
+            del self.senders[sender.role]
+
+    def _own_processes(self) -> tuple[tuple[int, int], ...]:
+        return tuple(
+            (sender.hello.pid, sender.hello.start)
+            for sender in self.senders.values()
+            if sender.hello is not None and sender.hello.start is not None
+        ) + self.own
+
+    own: tuple[tuple[int, int], ...] = ()  # the engine itself
+
+    # -- batches -----------------------------------------------------------------------------------------------
+
+    def _hold_or_take(self, sender: Sender, batch: Batch) -> None:
+        self.judge.learn(batch)
+        queue = sender.held.setdefault(batch.lane, deque())
+        missing = self.judge.missing(batch) if sender.role == "sensor" else set()
+        if not queue and not missing:
+            self._take(sender, batch)
+            return
+        queue.append(Held(batch, missing, monotonic_ns() + HOLD_NS))
+        self._held_events += len(batch.events)
+        if self._held_events > MAX_HELD:
+            self._take_held(sender)
+
+    def _take(self, sender: Sender, batch: Batch) -> None:
+        assert sender.hello is not None
+        self.judge.take(batch, sender.role, sender.hello.run)
+        self.counters.events += len(batch.events)
+        key = LaneKey(sender.role, sender.hello.run, batch.lane)
+        self._taken[key] = batch.first_seq + len(batch.events) - 1
+
+    def release(self, now_ns: int) -> None:
+        """Let batches go whose writers are known by now, or whose time is up."""
+        if not self._held_events:
+            return
+        for sender in self.senders.values():
+            for queue in sender.held.values():
+                while queue and (
+                    queue[0].deadline_mono_ns <= now_ns
+                    or not queue[0].missing
+                    or not self.judge.missing(queue[0].batch)
+                ):
+                    self._let_go(sender, queue)
+
+    def release_due_ns(self, now_ns: int) -> int | None:
+        """Nanoseconds until the first waiting batch must go on; None: none waits."""
+        if not self._held_events:
+            return None
+        return min(
+            (
+                queue[0].deadline_mono_ns - now_ns
+                for sender in self.senders.values()
+                for queue in sender.held.values()
+                if queue
+            ),
+            default=None,
+        )
+
+    def _take_held(self, sender: Sender) -> None:
+        for queue in sender.held.values():
+            while queue:
+                self._let_go(sender, queue)
+
+    def _let_go(self, sender: Sender, queue: deque[Held]) -> None:
+        held = queue.popleft()
+        self._held_events -= len(held.batch.events)
+        self._take(sender, held.batch)
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def committed(self, lanes: dict[LaneKey, int]) -> None:
+        """The transaction is on disk: receipts to the senders whose lanes it holds."""
+        receipts: dict[str, dict[str, int]] = {}
+        for lane, seq in lanes.items():
+            sender = self.senders.get(lane.sender)
+            if sender is not None and sender.hello is not None and sender.hello.run == lane.run:
+                receipts.setdefault(lane.sender, {})[lane.name] = seq
+        for role, receipt in receipts.items():
+            try:
+                self.senders[role].send(Ack(receipt))
+            except OSError as fault:  # it is dying: its loop will say so; a new life is told by Welcome
+                log.debug("no receipt to %s: %s", role, fault)
+
+    def tick(self) -> None:
+        """Once a second."""
+        stamp = self._stamp()
+        step_ns = self._clock.look(stamp.time_ns, stamp.mono_ns)
+        if step_ns is not None:
+            event = ClockEvent(seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, step_ns=step_ns)
+            event_id = self.judge.own_event(event, "engine")
+            self.commits.record("clock.step", {"step_ns": step_ns, "event": event_id})
+        self.judge.tick(stamp.time_ns)
+        if stamp.mono_ns >= self._next_beat_ns:
+            self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS
+            self._heartbeat()
+        self._upkeep(stamp)
+
+    def _heartbeat(self) -> None:
+        self.commits.record(
+            "heartbeat",
+            {
+                "events": self.counters.events,
+                "gaps_open": len(self.gaps.open),
+                "gaps_total": self.gaps.total,
+                "roles": {
+                    role: dict(sender.health.counters) if sender.health else {}
+                    for role, sender in sorted(self.senders.items())
+                },
+                "next_due_secs": HEARTBEAT_NS // 10**9,
+            },
+        )
+
+    def close(self) -> None:
+        """Judge what waits, commit, and let the store sign and close."""
+        for sender in list(self.senders.values()):
+            self._take_held(sender)
+        self.judge.finish()
+        self.commits.record("stop", {"events": self.counters.events})
+        if not self.commits.commit():
+            log.error("%d entries could not be written: %s", self.commits.waiting, self.commits.refusal)
+        self.commits.store.close(self._stamp())
+

@@ -1,0 +1,94 @@
+"""What must stand before the roles start without systemd: state directory, sockets, compiled settings, queue size.
+
+The units have systemd do all this (tmpfiles.d, socket units, ExecStartPre, sysctl.d).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import socket
+import stat
+from pathlib import Path
+from typing import Final
+
+from sentinair.errors import PermissionFault, StorageFault
+from sentinair.ipc.sockets import listen
+
+__all__ = ["SOCKETS", "make_sockets", "make_state", "set_queue_size"]
+
+SOCKETS: Final = {  # name: owner and group of the socket while roles are separated
+    "sensor": ("sentinair-sensor", "sentinair-sensor"),
+    "execs": ("sentinair-sensor", "sentinair-sensor"),
+    "api": ("sentinair-api", "sentinair-api"),
+    "forwarder": ("sentinair-fwd", "sentinair-fwd"),
+    "control": ("root", "sentinair-admin"),
+}
+STATE_MODE: Final = 0o2750
+QUEUE_LIMIT: Final = Path("/proc/sys/fs/fanotify/max_queued_events")
+
+
+def make_state(state: Path, *, separated: bool) -> None:
+    """The state directory and its run/, with owner and mode as the roles need them.
+
+    Raises PermissionFault if what is there belongs to somebody else or is open to others, StorageFault if it
+    cannot be made.
+    """
+    owner = pwd.getpwnam("sentinair").pw_uid if separated else os.geteuid()
+    group = grp.getgrnam("sentinair-read").gr_gid if separated else os.getegid()
+    try:
+        for path, mode in ((state, STATE_MODE), (state / "run", 0o755)):
+            if not os.path.lexists(path):
+                path.mkdir(mode=0o700, parents=True)
+                os.chown(path, owner, group)
+                path.chmod(mode)  # after chown, which clears the set-gid bit
+            _check(path, owner)
+    except OSError as fault:
+        raise StorageFault(
+            f"cannot be made: {fault.strerror}",
+            where=str(fault.filename or state),
+            remedy="free space, or give another --state directory",
+        ) from fault
+
+
+def _check(path: Path, owner: int) -> None:
+    found = os.lstat(path)
+    where = str(path)
+    if not stat.S_ISDIR(found.st_mode):
+        raise PermissionFault("is not a directory", where=where, remedy="remove it, then start again")
+    if found.st_uid != owner:
+        raise PermissionFault(
+            f"belongs to uid {found.st_uid}, the engine runs as uid {owner}",
+            where=where,
+            remedy=f"chown -R it to uid {owner}, or give another --state directory",
+        )
+    if found.st_mode & 0o022:
+        raise PermissionFault(
+            f"has mode {stat.S_IMODE(found.st_mode):04o}: others may write it",
+            where=where,
+            remedy=f"chmod {STATE_MODE:o} {where}" if path.name != "run" else f"chmod 755 {where}",
+        )
+
+
+def make_sockets(run: Path, *, separated: bool) -> dict[str, socket.socket]:
+    """The engine's listening sockets by name.  Raises what ipc.sockets.listen raises."""
+    made = {}
+    for name, (user, group) in SOCKETS.items():
+        path = run / f"{name}.sock"
+        made[name] = listen(path, mode=0o660 if separated else 0o600)
+        if separated:
+            os.chown(path, pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid)
+    return made
+
+
+def set_queue_size(wanted: int) -> str | None:
+    """As root, raise fs.fanotify.max_queued_events to wanted and read it back; returns why not, or None."""
+    with contextlib.suppress(OSError):
+        if int(QUEUE_LIMIT.read_text(encoding="ascii")) >= wanted:
+            return None
+        QUEUE_LIMIT.write_text(f"{wanted}\n", encoding="ascii")
+        if int(QUEUE_LIMIT.read_text(encoding="ascii")) >= wanted:
+            return None
+    return f"fs.fanotify.max_queued_events could not be raised to {wanted}: a burst overflows sooner"

@@ -1,0 +1,135 @@
+"""Judges what blinds the agent: lost events, and others' hands in its own state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final
+
+from sentinair.detect.ground import Ground
+from sentinair.model.alert import Detection, Joined, Match
+from sentinair.model.event import (
+    ATTRIB,
+    CREATE,
+    DELETE,
+    RENAME,
+    WRITE,
+    FileEvent,
+    GapEvent,
+    action_names,
+)
+from sentinair.model.text import shown
+
+__all__ = ["LOST", "OWN_STATE", "GapDetector", "detector"]
+
+LOST: Final = "sentinair-events-lost"
+OWN_STATE: Final = "sentinair-own-state-changed"
+_CHANGES: Final = CREATE | WRITE | ATTRIB | RENAME | DELETE
+# What the lanes and reasons of a GapEvent mean, for a person.
+_REASONS: Final = {
+    "overflow": "the kernel's queue was full",
+    "enobufs": "the kernel's socket buffer was full",
+    "lane_full": "the sender's own queue was full",
+    "sender_death": "the process that collects events ended and was started again",
+    "mark_failed": "a file system could not be watched",
+}
+# A reader of the database opens its shared-memory index for writing (SQLite, wal.html, section "Shared Memory");
+# the index holds no truth, SQLite rebuilds it.
+_HARMLESS_SUFFIX: Final = b"-shm"
+
+
+class GapDetector:
+    """Raises an alert for every gap, and for changes to the state directory by anyone but the agent.
+
+    The sensor drops the agent's own writes; what still arrives is somebody else's.
+    """
+
+    name = "gap"
+
+    def __init__(self, state_dir: bytes) -> None:
+        """state_dir: absolute path, raw."""
+        self._state = state_dir
+        self._below = state_dir.rstrip(b"/") + b"/"
+
+    def judge(self, joined: Joined) -> Iterable[Detection]:
+        """Detections for one event; empty for the usual event."""
+        event = joined.event
+        if isinstance(event, FileEvent):
+            if self._is_ours(event.path) or (
+                event.old_path is not None and self._is_ours(event.old_path)
+            ):
+                return self._touched(event)
+            return ()
+        return (_lost(event),) if isinstance(event, GapEvent) else ()
+
+    def tick(self, now_ns: int) -> Iterable[Detection]:  # noqa: ARG002 - the protocol's
+        """Knows no time."""
+        return ()
+
+    def _is_ours(self, path: bytes) -> bool:
+        return path.startswith(self._below) or path == self._state
+
+    def _touched(self, event: FileEvent) -> tuple[Detection, ...]:
+        if not event.actions & _CHANGES:
+            return ()
+        if event.actions & _CHANGES == WRITE and event.path.endswith(_HARMLESS_SUFFIX):
+            return ()
+        path = shown(event.path)
+        return (
+            Detection(
+                rule_id=OWN_STATE,
+                title="The agent's own state was changed by somebody else",
+                description=f"{path}: {', '.join(action_names(event.actions))}.",
+                category="tamper",
+                severity="critical",
+                confidence=0.9,
+                source="gap",
+                matches=(Match("TargetFilename", path, f"below {shown(self._state)}"),),
+                why=(
+                    "Only the agent's own processes have reason to write here; record and keys lie in this folder.",
+                    "Who wants to hide on this host begins with its record.",
+                ),
+                next_steps=(
+                    "Run `sentinair verify` on the state directory, with the public key kept elsewhere.",
+                    "Find out who or what the named process is before you end it.",
+                    "Compare the record's head with the last copy kept on another machine.",
+                ),
+                techniques=("T1070", "T1562.001"),
+                tactics=("defense-evasion",),
+            ),
+        )
+
+
+def _lost(event: GapEvent) -> Detection:
+    reason = _REASONS.get(event.reason, event.reason)
+    count = "an unknown number of events" if event.lost is None else f"{event.lost} events"
+    source = shown(event.source)
+    matches = [Match("source", source, "any gap"), Match("reason", shown(event.reason), "any gap")]
+    if event.lost is not None:
+        matches.append(Match("lost", str(event.lost), "any gap"))
+    return Detection(
+        rule_id=LOST,
+        title="Events were lost",
+        description=f"{source} lost {count}: {shown(reason)}.",
+        category="coverage",
+        severity="medium",
+        confidence=1.0,
+        source="gap",
+        matches=tuple(matches),
+        why=(
+            "In this interval something can have happened that no rule has judged.",
+            "A flood of harmless events is also a way to hide one that is not.",
+        ),
+        next_steps=(
+            "A rescan follows by itself; `sentinair status` says when the truth is restored.",
+            "Look at what was busy then: `sentinair events list --since 1h`.",
+            "If it returns under ordinary load, raise files.max_queued_events or processes.receive_buffer_bytes.",
+        ),
+        tactics=("defense-evasion",),
+        group=(event.source, event.reason),
+    )
+
+
+def detector(ground: Ground) -> GapDetector:
+    """The detector over ground.state_dir."""
+    return GapDetector(os.fsencode(ground.state_dir.absolute()))

@@ -1,0 +1,126 @@
+"""One YAML file as nodes that know their line: text only, no tags, no aliases, no repeated keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+import yaml
+
+from sentinair.errors import Fault
+
+__all__ = ["Faults", "Listed", "Mapped", "Node", "Scalar", "compose"]
+
+MAX_BYTES: Final = 256 * 1024
+_MAX_DEPTH: Final = 32
+# libyaml is ten times as fast; a PyYAML built without it reads the same
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN: Final = "tag:yaml.org,2002:"
+
+
+class Scalar(msgspec.Struct, frozen=True):
+    """One value as written."""
+
+    text: str
+    kind: str  # str int float bool null timestamp …: how YAML 1.1 reads it
+    line: int
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A list."""
+
+    items: tuple[Node, ...]
+    line: int
+
+
+class Mapped(msgspec.Struct, frozen=True):
+    """A map; keys are text and each stands once."""
+
+    entries: dict[str, Node]
+    line: int
+
+
+Node = Scalar | Listed | Mapped
+
+
+class Faults:
+    """Collects what is wrong in one file, so that a person sees all of it at once."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.found: list[Fault] = []
+
+    def add(self, line: int, what: str, remedy: str = "") -> None:
+        """line counts from 1."""
+        self.found.append(Fault(what, where=f"{self.file}:{line}", remedy=remedy))
+
+    def __iter__(self) -> Iterator[Fault]:
+        return iter(self.found)
+
+
+def compose(text: bytes, faults: Faults) -> Node | None:
+    """The file's one document; None where it cannot be read at all.  What is wrong goes to faults."""
+    if len(text) > MAX_BYTES:
+        faults.add(1, f"the file has {len(text)} bytes, a rule at most {MAX_BYTES}", "split it")
+        return None
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as fault:
+        mark = fault.problem_mark
+        faults.add(1 if mark is None else mark.line + 1, f"not YAML: {fault.problem}")
+        return None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
+        faults.add(1, f"not YAML: {str(fault).splitlines()[0]}")
+        return None
+    if root is None:
+        faults.add(1, "the file is empty")
+        return None
+    return _Walk(faults).node(root, 0)
+
+
+class _Walk:
+    """yaml's nodes to ours; a node reached twice is an alias."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._seen: set[int] = set()
+
+    def node(self, node: yaml.Node, depth: int) -> Node | None:
+        line = node.start_mark.line + 1
+        if id(node) in self._seen:
+            self._faults.add(line, "a YAML alias (*name) is not accepted", "write the value out")
+            return None
+        self._seen.add(id(node))
+        if depth > _MAX_DEPTH:
+            self._faults.add(line, f"nested deeper than {_MAX_DEPTH} levels")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapped(node, line, depth)
+        if isinstance(node, yaml.SequenceNode):
+            items = (self.node(item, depth + 1) for item in node.value)
+            return Listed(tuple(item for item in items if item is not None), line)
+        return self._scalar(node, line)
+
+    def _scalar(self, node: yaml.Node, line: int) -> Scalar | None:
+        tag = str(node.tag)
+        if not tag.startswith(_PLAIN):
+            self._faults.add(line, f"the tag {tag} is not accepted", "write the plain value")
+            return None
+        return Scalar(str(node.value), tag.removeprefix(_PLAIN), line)
+
+    def _mapped(self, node: yaml.MappingNode, line: int, depth: int) -> Mapped:
+        entries: dict[str, Node] = {}
+        for key, value in node.value:
+            key_line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                self._faults.add(key_line, "a key must be plain text")
+                continue
+            name = str(key.value)
+            if name in entries:
+                self._faults.add(key_line, f"{name} stands here a second time", "merge the two")
+                continue
+            inner = self.node(value, depth + 1)
+            if inner is not None:
+                entries[name] = inner
+        return Mapped(entries, line)

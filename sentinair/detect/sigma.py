@@ -1,0 +1,113 @@
+"""The detector of written rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, View
+from sentinair.detect.ground import Ground
+from sentinair.detect.rule_files import load_rules
+from sentinair.detect.sigma_gate import FileGate, ProcessGate, judged_actions
+from sentinair.detect.sigma_match import Holds, compile_test, evidence
+from sentinair.detect.sigma_rule import Adjust, Rule
+from sentinair.model.alert import Detection, Joined
+from sentinair.model.event import FileEvent, ProcessEvent
+
+__all__ = ["CompiledRule", "SigmaDetector", "compile_rule", "detect", "detector"]
+
+_CREATIONS: Final = frozenset({"exec", "inventory"})  # an inventory finds what began unseen
+
+
+class CompiledRule(msgspec.Struct, frozen=True):
+    """A rule with its closures."""
+
+    rule: Rule
+    holds: Holds
+    adjust: tuple[tuple[Holds, Adjust], ...]
+    actions: int  # bits of model.event.ACTIONS it is asked about; 0 for rules on processes
+
+
+def compile_rule(rule: Rule) -> CompiledRule:
+    """Closures for one rule."""
+    actions = judged_actions(rule) if rule.logsource == FILE_EVENT else 0
+    adjust = tuple((compile_test(one.test), one) for one in rule.adjust)
+    return CompiledRule(rule, compile_test(rule.test), adjust, actions)
+
+
+def detect(compiled: CompiledRule, view: View) -> Detection | None:
+    """The rule's judgement on one view; None if it does not hold."""
+    if not compiled.holds(view):
+        return None
+    rule = compiled.rule
+    voice = next((adjust for holds, adjust in compiled.adjust if holds(view)), None)
+    why = rule.why
+    if voice is not None and voice.note:
+        why = (voice.note, *why)
+    return Detection(
+        rule_id=rule.id,
+        title=rule.title,
+        description=rule.description,
+        category=rule.category,
+        severity=rule.severity if voice is None else voice.severity,
+        confidence=rule.confidence if voice is None else voice.confidence,
+        source="sigma",
+        matches=tuple(evidence(rule.test, view)),
+        why=why,
+        next_steps=rule.next_steps,
+        techniques=rule.techniques,
+        tactics=rule.tactics,
+        rule_author=rule.author,
+        rule_license=rule.license,
+        rule_link=rule.link,
+        group=tuple("\n".join((field, *view.texts(field))) for field in rule.group_by),
+    )
+
+
+class SigmaDetector:
+    """Judges file and process events by rules.
+
+    A rule on process_creation sees exec and inventory events; one on file_event sees the actions it speaks of, and
+    created, written and renamed files if it speaks of none.
+    """
+
+    name = "sigma"
+
+    def __init__(self, rules: Iterable[Rule], users: Mapping[int, str] | None = None) -> None:
+        """users: uid to login name, for the field User."""
+        compiled = [compile_rule(rule) for rule in rules]
+        self._users = {} if users is None else users
+        self._files = [one for one in compiled if one.rule.logsource == FILE_EVENT]
+        self._processes = [one for one in compiled if one.rule.logsource == PROCESS_CREATION]
+        self._file_gate = FileGate(one.rule for one in self._files)
+        self._process_gate = ProcessGate(one.rule for one in self._processes)
+
+    def judge(self, joined: Joined) -> Iterable[Detection]:
+        """Detections for one event; empty for the usual event."""
+        event = joined.event
+        if isinstance(event, FileEvent):
+            if not self._file_gate.passes(event):
+                return ()
+            actions = event.actions
+            return self._ask([one for one in self._files if one.actions & actions], joined)
+        if isinstance(event, ProcessEvent) and event.action in _CREATIONS:
+            process = joined.process if joined.process is not None else event.process
+            if self._process_gate.passes(process):
+                return self._ask(self._processes, joined)
+        return ()
+
+    def tick(self, now_ns: int) -> Iterable[Detection]:  # noqa: ARG002 - the protocol's
+        """Rules know no time."""
+        return ()
+
+    def _ask(self, rules: list[CompiledRule], joined: Joined) -> list[Detection]:
+        view = EventView(joined, self._users)
+        found = [detect(one, view) for one in rules]
+        return [one for one in found if one is not None]
+
+
+def detector(ground: Ground) -> SigmaDetector:
+    """The detector over ground.rules_dir.  Raises ConfigFault with every fault of every rule file."""
+    return SigmaDetector(load_rules(ground.rules_dir), ground.users)

@@ -1,0 +1,94 @@
+"""What a rule is once it is read: a tree of tests on fields, and what to say when it holds."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sentinair.detect.sigma_pattern import Pattern
+
+__all__ = ["Adjust", "All", "Any", "Example", "Item", "Not", "Rule", "Test", "items"]
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One line of a selection: `field|op: values`."""
+
+    field: str
+    op: str  # equals contains startswith endswith re exists
+    values: tuple[str, ...]  # as written
+    patterns: tuple[Pattern, ...]  # for all but re and exists
+    every: bool = False  # all values must match, not one of them
+    cased: bool = False
+    ignore_case: bool = False  # for re
+
+
+class All(msgspec.Struct, frozen=True):
+    """Holds if every part holds."""
+
+    parts: tuple[Test, ...]
+
+
+class Any(msgspec.Struct, frozen=True):
+    """Holds if one part holds."""
+
+    parts: tuple[Test, ...]
+
+
+class Not(msgspec.Struct, frozen=True):
+    """Holds if its part does not."""
+
+    part: Test
+
+
+Test = Item | All | Any | Not
+
+
+def items(test: Test) -> list[Item]:
+    """Every Item in the tree."""
+    if isinstance(test, Item):
+        return [test]
+    if isinstance(test, Not):
+        return items(test.part)
+    return [item for part in test.parts for item in items(part)]
+
+
+class Adjust(msgspec.Struct, frozen=True):
+    """Where this holds too, the rule speaks with another voice: usual tools at their usual work."""
+
+    test: Test
+    severity: str
+    confidence: float
+    note: str
+
+
+class Example(msgspec.Struct, frozen=True):
+    """Field values a rule must, or must not, match; `rules test` and the tests run them."""
+
+    fields: dict[str, tuple[str, ...]]
+    matches: bool
+    severity: str | None  # what it must then say, if the rule tells
+    line: int
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One written rule."""
+
+    file: str
+    id: str  # UUID
+    title: str
+    description: str
+    status: str | None
+    author: str | None
+    license: str | None
+    link: str | None
+    severity: str  # of model.alert.SEVERITIES
+    logsource: str  # process_creation or file_event
+    category: str
+    techniques: tuple[str, ...]
+    tactics: tuple[str, ...]
+    test: Test
+    confidence: float
+    why: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    group_by: tuple[str, ...]
+    adjust: tuple[Adjust, ...]
+    examples: tuple[Example, ...]

@@ -233,15 +233,16 @@ class KeyRing:
         self._staged = None
 
     def checkpoint(
-        self, head: Head, counters: Mapping[str, int], previous: bytes | None
+        self, head: Head, time_ns: int, counters: Mapping[str, int], previous: bytes | None
     ) -> CheckpointData:
         """Signed data of the "checkpoint" record that follows head.
 
+        time_ns: the record's own wall clock time, from the stamp it is built with.
         previous: leaf of the chain's last checkpoint record; None if it has none.
         """
         before = None if previous is None else previous.hex()
         data = CheckpointData(self.epoch, head.seq, head.link.hex(), dict(counters), before, "")
-        signature = self._key.sign(checkpoint_message(self.chain, data)).hex()
+        signature = self._key.sign(checkpoint_message(self.chain, time_ns, data)).hex()
         return msgspec.structs.replace(data, signature=signature)
 
     @property

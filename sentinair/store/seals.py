@@ -69,11 +69,14 @@ def epoch_message(chain: str, epoch: int, public_key: str, head: Head) -> bytes:
     )
 
 
-def checkpoint_message(chain: str, data: CheckpointData) -> bytes:
-    """What the epoch's key signs: all fields but the signature, and the chain."""
+def checkpoint_message(chain: str, time_ns: int, data: CheckpointData) -> bytes:
+    """What the epoch's key signs: all fields but the signature, the chain, and the record's time.
+
+    The time is signed because a checkpoint's age tells whether a record was cut or rolled back.
+    """
     fields = msgspec.structs.asdict(data)
     del fields["signature"]
-    return _CHECKPOINT_DOMAIN + encode_data(fields | {"chain": chain})
+    return _CHECKPOINT_DOMAIN + encode_data(fields | {"chain": chain, "time_ns": time_ns})
 
 
 def signed_by(public_key: bytes, signature: str, message: bytes) -> bool:

@@ -206,9 +206,9 @@ def test_a_last_line_without_newline_stays_a_line_of_its_own(tmp_path: Path) -> 
 
 def test_a_checkpoint_signs_every_field(tmp_path: Path) -> None:
     ring, _ = begun(tmp_path)
-    data = ring.checkpoint(HEAD, {"events": 3}, b"\x11" * 32)
+    data = ring.checkpoint(HEAD, 77, {"events": 3}, b"\x11" * 32)
     key = bytes.fromhex(ring.public_key)
-    message = seals.checkpoint_message(ring.chain, data)
+    message = seals.checkpoint_message(ring.chain, 77, data)
     assert seals.signed_by(key, data.signature, message)
     for change in (
         {"epoch": 2},
@@ -217,9 +217,11 @@ def test_a_checkpoint_signs_every_field(tmp_path: Path) -> None:
         {"counters": {"events": 4}},
         {"previous_checkpoint": None},
     ):
-        forged = seals.checkpoint_message(ring.chain, msgspec.structs.replace(data, **change))
+        forged = seals.checkpoint_message(ring.chain, 77, msgspec.structs.replace(data, **change))
         assert not seals.signed_by(key, data.signature, forged)
-    assert not seals.signed_by(key, data.signature, seals.checkpoint_message("0" * 32, data))
+    later = seals.checkpoint_message(ring.chain, 78, data)
+    assert not seals.signed_by(key, data.signature, later)
+    assert not seals.signed_by(key, data.signature, seals.checkpoint_message("0" * 32, 77, data))
 
 
 def test_a_signature_that_is_no_hex_is_no_signature() -> None:

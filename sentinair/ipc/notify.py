@@ -1,52 +1,56 @@
-"""What a role tells its service manager: ready, alive, stopping.  Source: sd_notify(3), sd_watchdog_enabled(3)."""
+"""Tells the service manager how a role is: READY, WATCHDOG, STATUS, by one datagram each.
+
+Source: sd_notify(3), sd_watchdog_enabled(3).
+"""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Mapping
+from typing import Final
 
 __all__ = ["Notifier"]
 
+_DEFAULT: Final[Mapping[str, str]] = os.environ
+
 
 class Notifier:
-    """Sends datagrams to NOTIFY_SOCKET; does nothing where there is none.
+    """Silent where no service manager listens (NOTIFY_SOCKET unset)."""
 
-    The manager being away is no fault of ours: what cannot be sent is dropped.
-    """
+    def __init__(self, environment: Mapping[str, str] = _DEFAULT) -> None:
+        path = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + path[1:] if path.startswith("@") else path
+        meant = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        usecs = environment.get("WATCHDOG_USEC", "")
+        self.watchdog_secs: float | None = int(usecs) / 1e6 if usecs.isdecimal() and meant else None
+        """The manager ends this role when it hears no ping for so long; None: it does not."""
 
-    def __init__(self, address: str | None = None) -> None:
-        """address: path of a unix datagram socket, `@` in front for an abstract one; None: nobody to tell."""
-        self._address = "\0" + address[1:] if address and address.startswith("@") else address
-        self._socket: socket.socket | None = None
-        if address:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._socket.setblocking(False)
+    def ready(self, status: str) -> None:
+        """All sources are on.  status: one line for people."""
+        self._send(f"READY=1\nSTATUS={_line(status)}")
 
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Notifier:
-        return cls(environment.get("NOTIFY_SOCKET") or None)
-
-    def ready(self, status: str = "") -> None:
-        """All sources are on.  status: one line for `systemctl status`."""
-        self._send("READY=1" + (f"\nSTATUS={status}" if status else ""))
-
-    def alive(self) -> None:
-        """The watchdog's ping: only when every monitor of the role ticked."""
-        self._send("WATCHDOG=1")
+    def status(self, status: str) -> None:
+        self._send(f"STATUS={_line(status)}")
 
     def stopping(self) -> None:
         self._send("STOPPING=1")
 
-    def close(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+    def ping(self) -> None:
+        """I am alive and my monitors ticked."""
+        if self.watchdog_secs is not None:
+            self._send("WATCHDOG=1")
 
     def _send(self, text: str) -> None:
-        if self._socket is None or self._address is None:
+        if not self._address:
             return
-        try:
-            self._socket.sendto(text.encode(), self._address)
-        except OSError:  # no manager there any more, or its queue is full
-            return
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as manager:
+            manager.setblocking(False)
+            try:
+                manager.sendto(text.encode(), self._address)
+            except OSError:
+                return  # the manager is restarting or gone: nothing a role could do about it
+
+
+def _line(text: str) -> str:
+    return text.replace("\n", " ")

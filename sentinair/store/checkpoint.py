@@ -15,6 +15,7 @@ __all__ = [
     "EPOCH_NS",
     "EPOCH_RECORDS",
     "Due",
+    "Limits",
     "Marks",
     "after_checkpoint",
     "after_epoch",
@@ -37,6 +38,18 @@ class Marks(msgspec.Struct, frozen=True):
     epoch_seq: int
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """How long, and over how many records, one checkpoint and one key may stand."""
+
+    checkpoint_ns: int = CHECKPOINT_NS
+    checkpoint_records: int = CHECKPOINT_RECORDS
+    epoch_ns: int = EPOCH_NS
+    epoch_records: int = EPOCH_RECORDS
+
+
+DEFAULTS: Final = Limits()
+
+
 class Due(msgspec.Struct, frozen=True):
     """What must be written now.  Both: the epoch first, so that the checkpoint is sealed by the new key."""
 
@@ -44,18 +57,21 @@ class Due(msgspec.Struct, frozen=True):
     epoch: bool
 
 
-def due(marks: Marks, mono_ns: int, seq: int) -> Due:
+def due(marks: Marks, mono_ns: int, seq: int, limits: Limits = DEFAULTS) -> Due:
     """What is due at mono_ns (steady clock) with seq as the ledger's last record."""
     return Due(
-        checkpoint=mono_ns - marks.checkpoint_mono_ns >= CHECKPOINT_NS
-        or seq - marks.checkpoint_seq >= CHECKPOINT_RECORDS,
-        epoch=mono_ns - marks.epoch_mono_ns >= EPOCH_NS or seq - marks.epoch_seq >= EPOCH_RECORDS,
+        checkpoint=mono_ns - marks.checkpoint_mono_ns >= limits.checkpoint_ns
+        or seq - marks.checkpoint_seq >= limits.checkpoint_records,
+        epoch=mono_ns - marks.epoch_mono_ns >= limits.epoch_ns
+        or seq - marks.epoch_seq >= limits.epoch_records,
     )
 
 
-def next_due_ns(marks: Marks) -> int:
+def next_due_ns(marks: Marks, limits: Limits = DEFAULTS) -> int:
     """The moment on the steady clock at which something is due even if no record comes."""
-    return min(marks.checkpoint_mono_ns + CHECKPOINT_NS, marks.epoch_mono_ns + EPOCH_NS)
+    return min(
+        marks.checkpoint_mono_ns + limits.checkpoint_ns, marks.epoch_mono_ns + limits.epoch_ns
+    )
 
 
 def after_checkpoint(marks: Marks, mono_ns: int, seq: int) -> Marks:

@@ -22,6 +22,7 @@ __all__ = [
     "ProcessRow",
     "RestoredData",
     "RetentionData",
+    "ShelfData",
     "StreamData",
     "batch_digest",
 ]
@@ -30,17 +31,15 @@ EventRow = tuple[int, int, int, int, int, int | None, bytes]
 """A row of `events`: id, stream, time, lane, seq, process, body."""
 ProcessRow = tuple[int, int, bytes]
 """A row of `processes`: id, time, body."""
-FileRow = tuple[bytes, bytes, bytes, int]
+FileRow = tuple[bytes, bytes, bytes, int | None]
 """A row of `files`: directory, name, state, event."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def batch_digest(processes: Sequence[ProcessRow], events: Sequence[EventRow]) -> str:
-    """SHA-256 over the new rows as two msgpack arrays of arrays: framed, typed, every column."""
-    digest = hashlib.sha256(_encode(processes))
-    digest.update(_encode(events))
-    return digest.hexdigest()
+def batch_digest(rows: Sequence[ProcessRow] | Sequence[EventRow]) -> str:
+    """SHA-256 over the new rows of one table as a msgpack array of arrays: framed, typed, every column."""
+    return hashlib.sha256(_encode(rows)).hexdigest()
 
 
 class StreamData(msgspec.Struct, frozen=True):
@@ -68,7 +67,8 @@ class BatchData(msgspec.Struct, frozen=True):
     count 0: only lane positions moved (listings that changed nothing, a scan's end); then last = first - 1.
     process_first, process_count: the process rows written with it; process_floor: the lowest row of `processes` that
     this and any later batch may name, so all below may go once no earlier batch is left.
-    digest: batch_digest of those rows.  files: SHA-256 of meta files_sum after it.
+    digest: batch_digest of the event rows; process_digest: of the process rows, which outlive their batch's events.
+    files: SHA-256 of meta files_sum after it.
     lanes: all positions this commit moved.  streams: new ones.
     """
 
@@ -79,6 +79,7 @@ class BatchData(msgspec.Struct, frozen=True):
     process_count: int
     process_floor: int
     digest: str
+    process_digest: str
     files: str
     lanes: tuple[LaneData, ...]
     streams: tuple[StreamData, ...]
@@ -102,6 +103,7 @@ class GapData(msgspec.Struct, frozen=True):
     lost: int | None
     since_ns: int
     until_ns: int
+    sender: str | None = None  # whose events are missing: "sensor" or "execs"
     lane: str | None = None
     first: int | None = None
     last: int | None = None
@@ -117,23 +119,37 @@ class RestoredData(msgspec.Struct, frozen=True):
     unreadable: tuple[str, ...] = ()  # paths (escaped) where the truth is not restored
 
 
+class ShelfData(msgspec.Struct, frozen=True):
+    """One row of `shelves` without its count."""
+
+    id: int
+    severity: str
+    status: str
+    category: str
+    source: str
+
+
 class RetentionData(msgspec.Struct, frozen=True):
     """retention: what was forgotten, and nothing else may be missing.
 
-    events: first and last id of the rows deleted (whole batches); digest then: SHA-256 over the digests (as ASCII
-    hex) of their events.batch records in order.  processes: all rows below this id went too.
+    events: first and last id of the rows deleted (whole batches, always the oldest that were left); upto: seq of
+    the last events.batch record among them; digest: SHA-256 over the digests (as ASCII hex) of those records in
+    order.  processes: all rows below this id went too.
     records: ranges of seq whose salt and body were erased; columns: chain.columns_digest over them.
     alerts: numbers of the rows of `alerts` that went.
+    shelves: with records, all shelves there are: the erased records can no longer say which there were.
     """
 
     why: str  # "age" or "size"
     events: tuple[int, int] | None = None
     count: int = 0
     digest: str | None = None
+    upto: int | None = None
     processes: int | None = None
     records: tuple[tuple[int, int], ...] = ()
     columns: str | None = None
     alerts: int = 0
+    shelves: tuple[ShelfData, ...] = ()
 
 
 class DamagedData(msgspec.Struct, frozen=True):

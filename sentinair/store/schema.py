@@ -28,7 +28,9 @@ __all__ = [
     "stored_objects",
 ]
 
-APPLICATION_ID: Final = 0x536E7441  # "SntA"; header offset 68, https://www.sqlite.org/fileformat2.html
+APPLICATION_ID: Final = (
+    0x536E7441  # "SntA"; header offset 68, https://www.sqlite.org/fileformat2.html
+)
 VERSION: Final = 1
 
 SCHEMA: Final = (
@@ -37,8 +39,9 @@ SCHEMA: Final = (
   seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, time INTEGER NOT NULL, boot TEXT NOT NULL, mono INTEGER NOT NULL,
   salt BLOB, body BLOB, leaf BLOB NOT NULL, link BLOB NOT NULL)""",
     "CREATE INDEX ledger_kind ON ledger(kind)",
-    # count: rows of this stream that are in `events` now.
-    "CREATE TABLE streams(id INTEGER PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, count INTEGER NOT NULL)",
+    # count: rows of this stream that are in `events` now; bytes: the length of their bodies together.
+    """CREATE TABLE streams(
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL)""",
     # committed: last seq on disk; time: of the last committed event.
     """CREATE TABLE lanes(
   id INTEGER PRIMARY KEY, sender TEXT NOT NULL, run BLOB NOT NULL, lane TEXT NOT NULL, committed INTEGER NOT NULL,
@@ -50,9 +53,10 @@ SCHEMA: Final = (
   id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, time INTEGER NOT NULL, lane INTEGER NOT NULL, seq INTEGER NOT NULL,
   process INTEGER, body BLOB NOT NULL)""",
     "CREATE INDEX events_page ON events(stream, time)",
-    # state: msgpack of model.event.FileState; event: id of the event that told it.  Summed in meta "files_sum".
+    # state: msgpack of model.event.FileState; event: id of the event that told it, NULL: found by a first listing.
+    # Covered as a whole by meta "files_sum" (files.py).
     """CREATE TABLE files(
-  directory BLOB NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL, event INTEGER NOT NULL,
+  directory BLOB NOT NULL, name BLOB NOT NULL, state BLOB NOT NULL, event INTEGER,
   PRIMARY KEY(directory, name)) WITHOUT ROWID""",
     """CREATE TABLE shelves(
   id INTEGER PRIMARY KEY, severity TEXT NOT NULL, status TEXT NOT NULL, category TEXT NOT NULL, source TEXT NOT NULL,
@@ -69,7 +73,7 @@ SCHEMA: Final = (
   id BLOB NOT NULL PRIMARY KEY, source TEXT NOT NULL, reason TEXT NOT NULL, lost INTEGER, since INTEGER NOT NULL,
   until INTEGER NOT NULL, noticed INTEGER NOT NULL, seq INTEGER NOT NULL, restored INTEGER, restored_seq INTEGER)
   WITHOUT ROWID""",
-    # chain: 16 bytes; files_sum: 256 bytes, big-endian (files.py).
+    # files_sum: 256 bytes, big-endian (files.py).
     "CREATE TABLE meta(key TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 )
 

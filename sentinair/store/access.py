@@ -1,0 +1,138 @@
+"""Who may own the state directory and the ledger file, who holds them, and how the file is opened for reading."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from sentinair.errors import PermissionFault, StorageFault
+
+__all__ = ["LEDGER", "check_owned", "claim", "is_claimed", "make_state", "open_read_only"]
+
+LEDGER: Final = "ledger.db"
+LOCK: Final = "run/engine.lock"
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+def make_state(state: Path) -> None:
+    """The state directory, made with mode 2750 if absent, and checked.
+
+    The set-gid bit hands its group to -wal and -shm, which readers of that group need.
+    Raises PermissionFault for a symlink, another owner or a directory that others may write.
+    """
+    try:
+        if not os.path.lexists(state):
+            state.mkdir(mode=0o750, parents=True)
+            os.chmod(state, 0o2750)  # noqa: S103 — mkdir(2) ignores the set-gid bit; others get nothing
+        check_owned(state, directory=True)
+        (state / "run").mkdir(mode=0o750, exist_ok=True)
+    except OSError as fault:
+        raise StorageFault(
+            f"the state directory cannot be made: {fault.strerror}",
+            where=str(state),
+            remedy="see its parent's owner, mode and free space",
+        ) from fault
+
+
+def check_owned(path: Path, *, directory: bool) -> None:
+    """Raises PermissionFault unless path is ours, no symlink, of that type, and nobody else may write it."""
+    status = path.lstat()
+    wanted = stat.S_ISDIR if directory else stat.S_ISREG
+    noun = "a directory" if directory else "a plain file"
+    if not wanted(status.st_mode):
+        raise PermissionFault(f"is not {noun}", where=str(path), remedy="move it away")
+    if status.st_uid != os.geteuid():
+        raise PermissionFault(
+            f"belongs to uid {status.st_uid}, the engine runs as uid {os.geteuid()}",
+            where=str(path),
+            remedy=f"chown it to uid {os.geteuid()}, or choose another state directory",
+        )
+    if status.st_mode & _OTHERS_WRITE:
+        raise PermissionFault(
+            f"mode {stat.S_IMODE(status.st_mode):04o} lets others write",
+            where=str(path),
+            remedy="chmod g-w,o-w it, and see what was changed meanwhile",
+        )
+
+
+def claim(state: Path) -> int:
+    """Take the engine's lock; returns its descriptor, to be closed at the end.
+
+    Raises StorageFault if another engine holds it.
+    """
+    path = state / LOCK
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
+    except OSError as fault:
+        raise StorageFault(f"cannot be opened: {fault.strerror}", where=str(path)) from fault
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise StorageFault(
+            "another engine works on this state directory",
+            where=str(state),
+            remedy="stop it, or choose another state directory",
+        ) from None
+    return lock
+
+
+def is_claimed(state: Path) -> bool:
+    """Whether an engine holds the lock, as far as we may look."""
+    try:
+        lock = os.open(state / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # not ours to see: the careful answer, which costs a WAL attempt only
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def open_read_only(database: Path) -> sqlite3.Connection:
+    """The ledger for reading only.
+
+    With a WAL or an engine: mode=ro.  Else immutable=1, since a reader of another user cannot make the shared
+    memory a closed WAL database wants (https://www.sqlite.org/wal.html#readonly).
+    Raises StorageFault if there is none or it cannot be opened, PermissionFault if we may not read it.
+    """
+    path = database.resolve()
+    if not path.exists():
+        raise StorageFault(
+            "there is no ledger",
+            where=str(database),
+            remedy="start the agent, or name its state with --state",
+        )
+    if not os.access(path, os.R_OK):
+        raise PermissionFault(
+            "the ledger may not be read",
+            where=str(database),
+            remedy="be root or a member of sentinair-read",
+        )
+    wal = path.with_name(path.name + "-wal")
+    still = not (wal.exists() and wal.stat().st_size) and not is_claimed(path.parent)
+    how = "immutable=1" if still else "mode=ro"
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(os.fspath(path))}?{how}", uri=True, isolation_level=None, timeout=1.0
+        )
+        connection.execute("PRAGMA query_only=ON")
+        connection.execute("PRAGMA cell_size_check=ON")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as fault:
+        raise StorageFault(
+            f"the ledger cannot be read: {fault}",
+            where=str(database),
+            remedy="run sentinair verify",
+        ) from fault
+    return connection

@@ -1,0 +1,109 @@
+"""Signing as the ledger grows: the key change at each start and when it is due, and the checkpoints.
+
+Each is a transaction of its own after the commit that made it due: the key may only be replaced once the record that
+names its successor is on disk, and the checkpoint is then signed by the successor.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from sentinair.model.record import Stamp
+from sentinair.settings.types import StoreSettings
+from sentinair.store.checkpoint import (
+    Limits,
+    Marks,
+    after_checkpoint,
+    after_epoch,
+    due,
+    next_due_ns,
+)
+from sentinair.store.keys import KeyRing
+from sentinair.store.session import Session
+
+__all__ = ["Sealer"]
+
+_SECOND_NS: Final = 1_000_000_000
+_CHAIN_AT: Final = slice(10, 42)  # of a body: see chain.prefix_of
+
+
+class Sealer:
+    """The key ring, and when it was last used."""
+
+    def __init__(self, ring: KeyRing, settings: StoreSettings) -> None:
+        self.ring = ring
+        self._limits = Limits(
+            checkpoint_ns=settings.checkpoint_secs * _SECOND_NS,
+            checkpoint_records=settings.checkpoint_records,
+            epoch_ns=settings.epoch_secs * _SECOND_NS,
+            epoch_records=settings.epoch_records,
+        )
+        self._marks = Marks(0, 0, 0, 0)
+        self._previous: bytes | None = None  # leaf of the chain's last checkpoint
+
+    def begin(self, session: Session, stamp: Stamp) -> None:
+        """At a start: a chain begins with its enrolment key, and an old one goes on with a new key.
+
+        Raises sqlite3.Error and StorageFault.
+        """
+        self._previous = self._last_checkpoint(session)
+        self._marks = Marks(stamp.mono_ns, session.head.seq, stamp.mono_ns, session.head.seq)
+        if self.ring.new:
+            self._enrol(session, stamp)
+        else:
+            self._rotate(session, stamp)
+
+    def rejoin(self, session: Session, keys: Path) -> None:
+        """After a failure: the ring as the file has it now; a key change that was cut short is finished."""
+        self.ring = KeyRing.open(keys, session.known_epoch(), os.urandom)
+        self._previous = self._last_checkpoint(session)
+
+    def seal_if_due(self, session: Session, stamp: Stamp) -> None:
+        """Raises sqlite3.Error and StorageFault."""
+        if self.ring.new:
+            self._enrol(session, stamp)
+        now = due(self._marks, stamp.mono_ns, session.head.seq, self._limits)
+        if now.epoch:
+            self._rotate(session, stamp)
+        if now.checkpoint:
+            self.checkpoint(session, stamp)
+
+    def checkpoint(self, session: Session, stamp: Stamp) -> None:
+        """Sign where the chain stands, unless it stands at a checkpoint already."""
+        if session.head.seq == self._marks.checkpoint_seq and self._previous is not None:
+            return
+        counters = {"events": session.events.next_id - 1, "alerts": session.alerts.raised}
+        data = self.ring.checkpoint(session.head, stamp.time_ns, counters, self._previous)
+        with session.transaction(self.ring.chain, stamp) as draft:
+            leaf = draft.append("checkpoint", data).leaf
+        self._previous = leaf
+        self._marks = after_checkpoint(self._marks, stamp.mono_ns, session.head.seq)
+
+    def next_due_ns(self) -> int:
+        return next_due_ns(self._marks, self._limits)
+
+    def _enrol(self, session: Session, stamp: Stamp) -> None:
+        data = self.ring.enrolment(session.head)
+        with session.transaction(self.ring.chain, stamp) as draft:
+            draft.append("epoch", data)
+        self.ring.recorded()
+        self._previous = None
+        self._marks = after_epoch(self._marks, stamp.mono_ns, session.head.seq)
+
+    def _rotate(self, session: Session, stamp: Stamp) -> None:
+        data = self.ring.stage(session.head)
+        with session.transaction(self.ring.chain, stamp) as draft:
+            draft.append("epoch", data)
+        self.ring.promote()
+        self._marks = after_epoch(self._marks, stamp.mono_ns, session.head.seq)
+
+    def _last_checkpoint(self, session: Session) -> bytes | None:
+        row = session.connection.execute(
+            "SELECT leaf, body FROM ledger WHERE kind = 'checkpoint' ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        if row is None or bytes(row[1][_CHAIN_AT]) != self.ring.chain.encode():
+            return None
+        leaf: bytes = row[0]
+        return leaf

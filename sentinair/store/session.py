@@ -1,0 +1,140 @@
+"""One open connection of the writer with everything it keeps in memory of the file.
+
+After any failure a session is thrown away and the next one reads all of it anew: a failed fsync may have lost
+pages that the kernel reports clean (FACTS of fsync(2), "Calling fsync after an error").
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sentinair.model.alert import AlertChange
+from sentinair.model.record import Record, Stamp
+from sentinair.store.alerts import Alerts
+from sentinair.store.chain import Head
+from sentinair.store.events import Events, LaneKey, Pending
+from sentinair.store.files import Files, Found, files_digest
+from sentinair.store.gaps import project
+from sentinair.store.keys import Known
+from sentinair.store.ledger import Draft, read_head
+from sentinair.store.payload import BatchData
+
+__all__ = ["Committed", "Session", "connect", "last_data"]
+
+PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "secure_delete=ON",  # what retention erases is really gone from the file
+    "cell_size_check=ON",
+    "trusted_schema=OFF",
+    "temp_store=MEMORY",
+    "cache_size=-4096",  # KiB; the working set is the right edge of a few trees
+    "journal_size_limit=33554432",
+)
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """What one commit wrote; first > last: none."""
+
+    first_seq: int
+    last_seq: int
+    first_id: int
+    last_id: int
+
+
+class _Body(msgspec.Struct):
+    chain: str
+    data: msgspec.Raw
+
+
+class _Epoch(msgspec.Struct):
+    epoch: int
+    public_key: str
+
+
+_body = msgspec.json.Decoder(_Body).decode
+
+
+def connect(database: Path) -> sqlite3.Connection:
+    """A writing connection.  Raises sqlite3.Error."""
+    connection = sqlite3.connect(database, isolation_level=None, timeout=2.0, cached_statements=256)
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def last_data(connection: sqlite3.Connection, kind: str) -> tuple[str, bytes] | None:
+    """Chain and data (JSON) of the last record of this kind."""
+    row = connection.execute(
+        "SELECT body FROM ledger WHERE kind = ? AND body IS NOT NULL ORDER BY seq DESC LIMIT 1",
+        (kind,),
+    ).fetchone()
+    if row is None:
+        return None
+    body = _body(row[0])
+    return body.chain, bytes(body.data)
+
+
+class Session:
+    """Not thread-safe: the store's thread only."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """connection: of a database whose schema is current."""
+        self.connection = connection
+        self.head: Head = read_head(connection)
+        batch = last_data(connection, "events.batch")
+        self.events = Events(
+            connection, None if batch is None else msgspec.json.decode(batch[1], type=BatchData)
+        )
+        self.files = Files(connection)
+        self.alerts = Alerts(connection)
+
+    def known_epoch(self) -> Known | None:
+        """What the last epoch record says: which key must be held."""
+        found = last_data(self.connection, "epoch")
+        if found is None:
+            return None
+        data = msgspec.json.decode(found[1], type=_Epoch)
+        return Known(found[0], data.epoch, data.public_key)
+
+    @contextmanager
+    def transaction(self, chain: str, stamp: Stamp) -> Iterator[Draft]:
+        """BEGIN IMMEDIATE … COMMIT; the draft's remaining rows are written before the commit.
+
+        Raises sqlite3.Error; then the session must not be used any more.
+        """
+        self.connection.execute("BEGIN IMMEDIATE")
+        draft = Draft(self.head, chain, stamp)
+        yield draft
+        draft.write(self.connection)
+        self.connection.execute("COMMIT")
+        self.head = draft.head
+
+    def write(
+        self,
+        draft: Draft,
+        events: Sequence[Pending],
+        alerts: Sequence[AlertChange],
+        records: Sequence[Record],
+        committed: Mapping[LaneKey, int],
+        found: Sequence[Found],
+    ) -> Committed:
+        """One commit's rows and records, within transaction()."""
+        first_seq, first_id = draft.head.seq + 1, self.events.next_id
+        changed = self.files.apply(found, events)
+        batch = self.events.write(draft.stamp, events, committed, files_digest(self.files.total))
+        if batch.count or batch.lanes or changed:
+            draft.append("events.batch", batch)
+        for record in records:
+            project(self.connection, record, draft.append(record.kind, record.data))
+        self.alerts.write(draft, alerts)
+        return Committed(first_seq, draft.head.seq, first_id, batch.last)
+
+    def close(self) -> None:
+        self.connection.close()

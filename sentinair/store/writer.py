@@ -1,0 +1,332 @@
+"""The only writer of the ledger: one commit is one transaction, durable when it returns.
+
+After a failure nothing of the commit is in memory, and the next one begins with a new connection and what the file
+says then.  A commit whose last fsync failed may all the same be in the file: the caller tries again with at least
+the same items, first and in the same order, and what is found to be there already is made durable, not doubled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from sentinair.errors import SentinairError, StorageFault
+from sentinair.model.alert import Alert, AlertChange
+from sentinair.model.event import FileState
+from sentinair.model.record import Record, Stamp
+from sentinair.settings.types import Retention, StoreSettings
+from sentinair.store import retention
+from sentinair.store.access import LEDGER, check_owned, claim, make_state
+from sentinair.store.chain import Head
+from sentinair.store.events import LaneKey, Pending
+from sentinair.store.files import Found
+from sentinair.store.gaps import GapRow, gap_rows
+from sentinair.store.keys import KeyRing
+from sentinair.store.opening import Opened, connect_checked, open_session
+from sentinair.store.reserve import Reserve
+from sentinair.store.schema import MIGRATIONS, VERSION, Migration
+from sentinair.store.seal import Sealer
+from sentinair.store.session import Committed, Session
+
+__all__ = ["Committed", "LaneKey", "Pending", "Store"]
+
+_LITTLE: Final = 1 << 20  # bytes; SQLite's next write is of this order
+
+
+class _Unsure(msgspec.Struct, frozen=True):
+    """A commit that failed in its last step: where the chain ends if it is in the file, and what it was given."""
+
+    head: Head
+    events: int
+    alerts: int
+    records: int
+    found: int
+
+
+class Store:
+    """Not thread-safe: the engine's one thread."""
+
+    def __init__(
+        self,
+        state: Path,
+        stamp: Stamp,
+        session: Session,
+        sealer: Sealer,
+        opened: Opened,
+        lock: int,
+        settings: StoreSettings,
+    ) -> None:
+        """For open(), which does the checks."""
+        self.path = state / LEDGER
+        self.opened = opened
+        self.seal_refusal: str | None = (
+            None  # why the last checkpoint or key change could not be written
+        )
+        self._state = state
+        self._stamp = stamp
+        self._session: Session | None = session
+        self._sealer = sealer
+        self._lock = lock
+        self._reserve = Reserve(state, settings.reserve_bytes)
+        self._reserve.make()
+        self._next_id = session.events.next_id
+        self._unsure: _Unsure | None = None
+
+    @classmethod
+    def open(
+        cls,
+        state: Path,
+        stamp: Stamp,
+        settings: StoreSettings,
+        *,
+        version: int = VERSION,
+        migrations: dict[int, Migration] = MIGRATIONS,
+    ) -> Store:
+        """The store in this state directory, made if it is not there; takes the engine's lock until close().
+
+        A damaged ledger is set aside whole and a new chain begins; `opened` says what was found.
+        Raises PermissionFault (owner, mode, symlink), StorageFault (cannot be opened, another engine, newer version).
+        """
+        make_state(state)
+        lock = claim(state)
+        done = False
+        try:
+            session, opened = open_session(state, stamp, version=version, migrations=migrations)
+            try:
+                ring = KeyRing.open(state / "keys", session.known_epoch())
+                sealer = Sealer(ring, settings)
+                sealer.begin(session, stamp)
+                if opened.damaged is not None:
+                    with session.transaction(ring.chain, stamp) as draft:
+                        draft.append("store.damaged", opened.damaged)
+            except sqlite3.Error as fault:
+                raise _fault(fault, state / LEDGER) from fault
+            store = cls(state, stamp, session, sealer, opened, lock, settings)
+            done = True
+            return store
+        finally:
+            if not done:
+                os.close(lock)
+
+    @property
+    def chain(self) -> str:
+        """Chain id, 32 hexadecimal digits."""
+        return self._sealer.ring.chain
+
+    @property
+    def head(self) -> Head:
+        """Where the chain ends."""
+        return self._live().head
+
+    def allocate(self, count: int) -> int:
+        """The first of `count` new event ids.  They must be committed in this order, without a hole."""
+        first = self._next_id
+        self._next_id += count
+        return first
+
+    def commit(
+        self,
+        stamp: Stamp,
+        events: Sequence[Pending],
+        alerts: Sequence[AlertChange] = (),
+        records: Sequence[Record] = (),
+        committed: Mapping[LaneKey, int] | None = None,
+        found: Sequence[Found] = (),
+    ) -> Committed:
+        """Write all of it durably, or nothing.
+
+        committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
+        here.  found: names a first listing found (state) or did not (None), applied before the events.
+        Order in the ledger: events.batch, records, alerts.
+        Raises StorageFault: nothing was written, and the caller tries the same again later.
+        """
+        with self._guard():
+            session = self._live(stamp)
+            done = self._settle(session)
+            if done is not None:
+                events, alerts = events[done.events :], alerts[done.alerts :]
+                records, found = records[done.records :], found[done.found :]
+            with session.transaction(self.chain, stamp) as draft:
+                result = session.write(draft, events, alerts, records, committed or {}, found)
+                self._unsure = _Unsure(
+                    draft.head, len(events), len(alerts), len(records), len(found)
+                )
+            self._unsure = None
+        self.seal(stamp)
+        return result
+
+    def seal(self, stamp: Stamp) -> None:
+        """Write the checkpoint and change the key if they are due; called after each commit and when idle.
+
+        Never raises: what could not be sealed is tried again with the next commit, and seal_refusal says why.
+        """
+        try:
+            with self._guard():
+                self._sealer.seal_if_due(self._live(stamp), stamp)
+            self.seal_refusal = None
+        except StorageFault as fault:
+            self.seal_refusal = str(fault)
+
+    def next_seal_ns(self) -> int:
+        """When something is due on the steady clock even if nothing is committed."""
+        return self._sealer.next_due_ns()
+
+    def retain(self, stamp: Stamp, limits: Retention) -> bool:
+        """Forget one bounded portion of what is beyond its limits; True if there may be more.
+
+        Raises StorageFault.
+        """
+        with self._guard():
+            session = self._live(stamp)
+            self._reserve.make()
+            with session.transaction(self.chain, stamp) as draft:
+                forgot = retention.step(session, draft, limits)
+            if forgot:
+                # The log still holds the erased pages until it is begun anew.
+                session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return forgot
+
+    def known(
+        self, directory: bytes, after: bytes | None = None, upto: bytes | None = None
+    ) -> list[tuple[bytes, FileState]]:
+        """Committed names n of a directory with after < n <= upto, in byte order, and what they were."""
+        with self._guard():
+            return self._live().files.known(directory, after, upto)
+
+    def file(self, path: bytes) -> FileState | None:
+        """What path was when last committed; None: not known."""
+        with self._guard():
+            return self._live().files.one(path)
+
+    def lane(self, sender: str, run: bytes, lane: str) -> int:
+        """Last committed seq of this lane; 0: none."""
+        with self._guard():
+            return self._live().events.lane(LaneKey(sender, run, lane))
+
+    def last_run(self, sender: str) -> tuple[bytes, int] | None:
+        """The sender's newest run with anything committed, and the time of its last event (wall clock, ns)."""
+        with self._guard():
+            return self._live().events.last_run(sender)
+
+    def open_gaps(self) -> list[GapRow]:
+        """Gaps without a gap.restored record, oldest first."""
+        with self._guard():
+            return gap_rows(self._live().connection, open_only=True)
+
+    def unfinished_alerts(self, limit: int) -> list[Alert]:
+        """The newest open and acknowledged alerts, oldest first."""
+        with self._guard():
+            return self._live().alerts.unfinished(limit)
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert as last committed."""
+        with self._guard():
+            return self._live().alerts.one(alert_id)
+
+    def backup(self, target: Path) -> None:
+        """An exact copy of the database as of now (https://www.sqlite.org/backup.html); target must not exist."""
+        with self._guard():
+            file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
+            os.close(file)
+            with contextlib.closing(sqlite3.connect(target)) as copy:
+                self._live().connection.backup(copy)
+
+    def close(self, stamp: Stamp) -> None:
+        """Seal what is unsealed, close the file, let go of the lock."""
+        try:
+            with self._guard():
+                self._sealer.checkpoint(self._live(stamp), stamp)
+        except StorageFault as fault:
+            self.seal_refusal = str(fault)
+        finally:
+            self._drop()
+            os.close(self._lock)
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        """Whatever goes wrong inside ends the session; errors of SQLite and the disk become StorageFault."""
+        done = False
+        try:
+            yield
+            done = True
+        except OSError as fault:
+            raise StorageFault(str(fault), where=str(self.path)) from fault
+        except sqlite3.Error as fault:
+            self._drop()
+            self._give_way(fault)
+            raise _fault(fault, self.path) from fault
+        finally:
+            if not done:
+                self._drop()
+
+    def _drop(self) -> None:
+        if self._session is not None:
+            session, self._session = self._session, None
+            with contextlib.suppress(sqlite3.Error):
+                session.close()
+
+    def _live(self, stamp: Stamp | None = None) -> Session:
+        """The session, opened anew after a failure."""
+        if stamp is not None:
+            self._stamp = stamp
+        if self._session is None:
+            check_owned(self.path, directory=False)
+            self._session = Session(connect_checked(self.path))
+            self._sealer.rejoin(self._session, self._state / "keys")
+            self._next_id = max(self._next_id, self._session.events.next_id)
+        return self._session
+
+    def _settle(self, session: Session) -> _Unsure | None:
+        """If the commit that failed last is in the file after all, make it durable and return what it held."""
+        unsure, self._unsure = self._unsure, None
+        if unsure is None or session.head != unsure.head:
+            return None
+        # Copies every page of the log into the main file and syncs that: the log's own sync is not trusted again.
+        busy, _, _ = session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            self._unsure = unsure
+            raise StorageFault(
+                "a reader keeps the last commit from being made durable",
+                where=str(self.path),
+                remedy="it is tried again",
+            )
+        return unsure
+
+    def _give_way(self, fault: sqlite3.Error) -> None:
+        """On a full disk the reserve goes, and one record says so in the room it leaves."""
+        if not is_full(fault, self._state) or not self._reserve.release():
+            return
+        unsure, self._unsure = self._unsure, None
+        with contextlib.suppress(sqlite3.Error, SentinairError, OSError):
+            session = self._live()
+            if unsure is not None and session.head == unsure.head:
+                self._unsure = unsure  # it is there after all: the next commit settles that first
+                return
+            data = {"why": "the disk is full", "reserve": "given up to write this"}
+            with session.transaction(self.chain, self._stamp) as draft:
+                draft.append("store.refused", data)
+
+
+def is_full(fault: sqlite3.Error, state: Path) -> bool:
+    """Whether this is about room: SQLite says so, or an I/O error comes with next to no free blocks."""
+    code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_IOERR:
+        with contextlib.suppress(OSError):
+            space = os.statvfs(state)
+            return space.f_bavail * space.f_frsize < _LITTLE
+    return code == sqlite3.SQLITE_FULL
+
+
+def _fault(fault: sqlite3.Error, path: Path) -> StorageFault:
+    return StorageFault(
+        f"the ledger cannot be written: {fault}",
+        where=str(path),
+        remedy="free space on its disk, or see the disk's health; it is tried again",
+    )

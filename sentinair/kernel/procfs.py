@@ -7,13 +7,12 @@ the number to another process meanwhile, they fail instead of telling of the oth
 
 from __future__ import annotations
 
-import ctypes
 import os
-import struct
 import time
 from pathlib import Path
 from typing import Final
 
+from sentinair.kernel.statx import identity
 from sentinair.model.process import FileId, Process
 
 __all__ = [
@@ -35,16 +34,6 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC
 _PIN: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _DELETED: Final = b" (deleted)"
 _STATE, _PPID, _START = 0, 1, 19  # fields 3, 4 and 22 of proc_pid_stat(5), counted after the name
-
-# statx(2) by hand: os.stat would ask a FUSE server, which may never answer; AT_STATX_DONT_SYNC takes
-# what the kernel holds.
-_statx = ctypes.CDLL(None).statx
-_statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)
-_DONT_SYNC: Final = 0x4000
-_WANTED: Final = 0x080 | 0x100  # STATX_CTIME, STATX_INO
-_INODE: Final = struct.Struct("=Q")  # offsets are those of struct statx in linux/stat.h
-_CTIME: Final = struct.Struct("=qI")
-_DEVICE: Final = struct.Struct("=II")
 
 
 def boot_id() -> str:
@@ -180,14 +169,4 @@ def _executable(at: int, raw: bytes) -> tuple[bytes, FileId | None, bool]:
     and a path can lead to a file system that never answers.
     """
     deleted = raw.endswith(_DELETED)
-    return (raw[: -len(_DELETED)] if deleted else raw), _identity(at), deleted
-
-
-def _identity(at: int) -> FileId | None:
-    room = ctypes.create_string_buffer(256)
-    if _statx(at, b"exe", _DONT_SYNC, _WANTED, room):
-        return None
-    (inode,) = _INODE.unpack_from(room, 32)
-    secs, nanos = _CTIME.unpack_from(room, 96)
-    major, minor = _DEVICE.unpack_from(room, 136)
-    return FileId(os.makedev(major, minor), inode, secs * 1_000_000_000 + nanos)
+    return (raw[: -len(_DELETED)] if deleted else raw), identity(at, b"exe"), deleted

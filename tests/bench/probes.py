@@ -1,4 +1,4 @@
-"""Starts a limit probe beside a load and gives back what it took."""
+"""Starts a limit probe or a peer beside a load and gives back what it took."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Generic, TypeVar
 import msgspec
 
 from sentinair.errors import StorageFault
-from tests.bench import limit_execs, limit_files
+from tests.bench import limit_execs, limit_files, peers
 from tests.bench.figures import ROOT
 from tests.bench.proctree import cpu_secs, settle
 
-__all__ = ["Probe", "exec_probe", "file_probe"]
+__all__ = ["Probe", "exec_probe", "file_probe", "peer"]
 
-_Taken = TypeVar("_Taken", limit_files.Probed, limit_execs.Probed)
+_Taken = TypeVar("_Taken", bound=msgspec.Struct)
 
 
 class Probe(Generic[_Taken]):
@@ -62,3 +62,8 @@ def exec_probe(out: Path | None = None, *, fifo: bool = False) -> Probe[limit_ex
     front = ["chrt", "-f", "1"] if fifo else []
     command = [*front, sys.executable, "-m", "tests.bench.limit_execs"]
     return Probe(limit_execs.Probed, command + (["--out", str(out)] if out else []))
+
+
+def peer(which: str, what: str) -> Probe[peers.Saw]:
+    """A usual library at the same load; which: watchdog (what: root) or psutil (what: prefix of arguments)."""
+    return Probe(peers.Saw, [sys.executable, "-m", "tests.bench.peers", which, what])

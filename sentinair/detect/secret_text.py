@@ -1,0 +1,102 @@
+r"""Secrets that show by the text around them, anywhere in an argument: headers, URLs, assignments, key shapes.
+
+Every pattern starts at a fixed literal or behind a boundary, so that a hostile argument of any length costs time in
+proportion to its length.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["MASK", "NAME", "mask_text"]
+
+MASK: Final = b"***"
+
+# Names of secrets: long words may stand behind anything (PGPASSWORD), short ones only behind a separator.
+_LONG: Final = (
+    rb"password|passwd|passphrase|passcode|secret|token|api[-_]?key|access[-_]?key(?:[-_]?id)?|secret[-_]?key"
+    rb"|private[-_]?key|auth[-_]?key|encryption[-_]?key|account[-_]?key|shared[-_]?key|credentials?|storepass|keypass"
+)
+NAME: Final = rb"(?:[A-Za-z0-9_.-]*(?:" + _LONG + rb")|(?:[A-Za-z0-9_.-]*[_.-])?(?:pass|pwd|psk))"
+_VALUE: Final = rb"(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\\"[^\"]*\\\"|[^\s'\"&;|,{}\[\]()<>]+)"
+# The working directory of a shell is no secret.
+_DIRECTORY: Final = re.compile(rb"(?:OLD)?PWD", re.ASCII)
+
+_ASSIGNED: Final = re.compile(
+    rb"(?i)(?<![A-Za-z0-9_.-])("
+    + NAME
+    + rb")((?:\\?[\"'])?\s{0,8}[=:]\s{0,8})(?!//)("
+    + _VALUE
+    + rb")"
+)
+_WHOLE: Final = re.compile(rb"(?is)\A(-{0,2}" + NAME + rb")=(.*)\Z")
+_HEADER: Final = re.compile(
+    rb"(?i)(?<![A-Za-z0-9-])((?:proxy-)?authorization|(?:set-)?cookie|private-token|job-token"
+    rb"|x-(?:api-key|auth-token|access-token|vault-token|amz-security-token|csrf-token|auth-key))"
+    rb"(\s{0,8}:\s{0,8}(?:(?:bearer|basic|digest|token|negotiate|apikey)\s{1,8})?)([^'\"\r\n]+)"
+)
+_BEARER: Final = re.compile(rb"(?i)(?<![a-z])(bearer|basic)(\s{1,8})([A-Za-z0-9+/=_.~-]{8,})")
+_SHAPES: Final = (
+    # user:password@ and a long user part alone (a token), RFC 3986 section 3.2.1
+    (re.compile(rb"(?<=://)([^\s/:@'\"]*:)[^\s/'\"]*(@)"), rb"\g<1>***\g<2>"),
+    (re.compile(rb"(?<=://)()[^\s/:@'\"]{20,}(@)"), rb"\g<1>***\g<2>"),
+    (
+        re.compile(
+            rb"(?s)(-----BEGIN[A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----).*?(-----END[A-Z0-9 ]{0,30}PRIVATE KEY"
+            rb"[A-Z ]{0,10}-----|\Z)"
+        ),
+        rb"\g<1>***\g<2>",
+    ),
+    (re.compile(rb"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}(?![0-9A-Za-z])"), MASK),
+    (re.compile(rb"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|npm_|hvs\.)[\w-]{16,}"), MASK),
+    (re.compile(rb"(?<![A-Za-z0-9])xox[abeoprs]-[\w-]{8,}"), MASK),
+    (re.compile(rb"(?<![A-Za-z0-9])(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|proj-)?[\w]{20,}"), MASK),
+    (re.compile(rb"(?<![A-Za-z0-9])AIza[\w-]{30,}"), MASK),
+    (re.compile(rb"(?<![\w-])eyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?"), MASK),  # JWT, RFC 7519
+    (
+        re.compile(rb"(?<![A-Za-z0-9])(pass:)[^\s'\"]+"),
+        rb"\g<1>***",
+    ),  # openssl-passphrase-options(1)
+)
+_READERS: Final = (
+    rb"(?:\S{0,99}/)?(?:sudo\s[^|;&]{0,99}-[A-Za-z]{0,9}S|chpasswd|passwd|smbpasswd|su\s|cryptsetup|kinit|openssl"
+    rb"|gpg|[^|;&]{0,99}--?password-stdin|[^|;&]{0,99}--?passphrase-fd)"
+)
+_PIPED: Final = re.compile(
+    rb"(?<![\w])((?:echo|printf)\s{1,8}(?:-[neE]{1,3}\s{1,8}){0,3})([^|;&]{1,4096}?)(\s{0,8}\|\s{0,8}"
+    + _READERS
+    + rb")"
+)
+_HERE_STRING: Final = re.compile(
+    rb"(" + _READERS + rb"[^;&|<]{0,999}<<<\s{0,8})(\"[^\"]*\"|'[^']*'|\S+)"
+)
+
+
+def _assigned(match: re.Match[bytes]) -> bytes:
+    name, sign, value = match.groups()
+    if _DIRECTORY.fullmatch(name) or (b":" in sign and value.startswith(b"//")):
+        return match.group()
+    if value.startswith(b'\\"') and value.endswith(b'\\"'):
+        return name + sign + b'\\"***\\"'
+    quote = value[:1] if value[:1] in {b'"', b"'"} else b""
+    return bytes(name + sign + quote + MASK + quote)
+
+
+def mask_text(text: bytes, *, is_script: bool = False) -> bytes:
+    """One argument with every recognisable secret in it replaced by ***.
+
+    is_script: a shell reads it, so `NAME=value` ends at the next space; else the value is all that follows.
+    """
+    whole = None if is_script else _WHOLE.match(text)
+    if whole is not None and whole[2] and not _DIRECTORY.fullmatch(whole[1]):
+        return bytes(whole[1] + b"=" + MASK)
+    text = _HEADER.sub(rb"\1\2***", text)
+    text = _BEARER.sub(rb"\1\2***", text)
+    for pattern, masked in _SHAPES:
+        text = pattern.sub(masked, text)
+    if b"|" in text:
+        text = _PIPED.sub(rb"\1***\3", text)
+    if b"<<<" in text:
+        text = _HERE_STRING.sub(rb"\1***", text)
+    return _ASSIGNED.sub(_assigned, text)

@@ -22,7 +22,9 @@ from sentinair.model.process import Process
 
 __all__ = ["MAX_BATCH", "Hole", "Lane"]
 
-MAX_BATCH: Final = 2048  # observations in one batch; with the frame cap it bounds what one commit must take
+MAX_BATCH: Final = (
+    2048  # observations in one batch; with the frame cap it bounds what one commit must take
+)
 
 
 class Hole(msgspec.Struct, frozen=True):
@@ -78,7 +80,12 @@ class Lane:
             return sum(held.last - held.first + 1 for held in self._held)
 
     def offer(
-        self, source: str, writers: Sequence[Process], events: Sequence[Observation], *, force: bool = False
+        self,
+        source: str,
+        writers: Sequence[Process],
+        events: Sequence[Observation],
+        *,
+        force: bool = False,
     ) -> bool:
         """Number and queue events (non-empty).  False, and nothing queued, if this lane may not drop and is full.
 
@@ -92,7 +99,9 @@ class Lane:
                 first = self.next_seq
                 data = frame(encode(Batch(self.name, first, source, tuple(writers), part)))
                 self.next_seq = first + len(part)
-                self._held.append(_Held(first, self.next_seq - 1, part[0].seen_ns, part[-1].seen_ns, data))
+                self._held.append(
+                    _Held(first, self.next_seq - 1, part[0].seen_ns, part[-1].seen_ns, data)
+                )
                 self.held_bytes += len(data)
             if self._drops and self.held_bytes > self.limit_bytes:
                 self._drop_oldest()
@@ -120,7 +129,11 @@ class Lane:
         if gone:
             self.dropped += gone[-1].last - gone[0].first + 1
             if self._on_hole is not None:
-                self._on_hole(Hole(self.name, gone[0].first, gone[-1].last, gone[0].since_ns, gone[-1].until_ns))
+                self._on_hole(
+                    Hole(
+                        self.name, gone[0].first, gone[-1].last, gone[0].since_ns, gone[-1].until_ns
+                    )
+                )
 
     def next_frame(self) -> bytes | None:
         """The next batch for the wire, which from now on counts as sent; None if there is none."""

@@ -34,7 +34,9 @@ __all__ = ["Ask", "Link"]
 
 Ask = AskRescan | AskInventory | AskHash
 RETRY_SECS: Final = 0.2
-IN_FLIGHT_BYTES: Final = 4 << 20  # sent and unacknowledged, per connection: what an engine crash makes us send again
+IN_FLIGHT_BYTES: Final = (
+    4 << 20
+)  # sent and unacknowledged, per connection: what an engine crash makes us send again
 
 
 class Link:
@@ -97,7 +99,9 @@ class Link:
         if now < self._next_try:
             return False
         self._next_try = now + RETRY_SECS
-        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        link = socket.socket(
+            socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+        )
         try:
             link.connect(os.fspath(self._path))
         except OSError as fault:
@@ -134,7 +138,9 @@ class Link:
         match decode_from_engine(body):
             case Welcome() as welcome:
                 if welcome.version != VERSION:
-                    raise DataFault(f"the engine speaks version {welcome.version}, this is {VERSION}")
+                    raise DataFault(
+                        f"the engine speaks version {welcome.version}, this is {VERSION}"
+                    )
                 self._commit(welcome.committed)
                 for lane in self._lanes:
                     lane.resend()

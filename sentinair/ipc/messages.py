@@ -68,7 +68,9 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
 
     version: int
     committed: dict[str, int]  # lane to last committed seq of this run; absent: none
-    own: tuple[tuple[int, int], ...]  # (pid, start) of our roles: their writes under the state are dropped
+    own: tuple[
+        tuple[int, int], ...
+    ]  # (pid, start) of our roles: their writes under the state are dropped
 
 
 class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
@@ -103,8 +105,8 @@ class AskHash(msgspec.Struct, frozen=True, array_like=True, tag="hash"):
 FromSender = Hello | Batch | Health
 FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash
 
-_sender = msgspec.msgpack.Decoder(FromSender)
-_engine = msgspec.msgpack.Decoder(FromEngine)
+_sender: Final[msgspec.msgpack.Decoder[FromSender]] = msgspec.msgpack.Decoder(FromSender)
+_engine: Final[msgspec.msgpack.Decoder[FromEngine]] = msgspec.msgpack.Decoder(FromEngine)
 encode: Final = msgspec.msgpack.Encoder().encode
 
 

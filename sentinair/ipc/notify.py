@@ -8,23 +8,25 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
-from typing import Final
 
 __all__ = ["Notifier"]
-
-_DEFAULT: Final[Mapping[str, str]] = os.environ
 
 
 class Notifier:
     """Silent where no service manager listens (NOTIFY_SOCKET unset)."""
 
-    def __init__(self, environment: Mapping[str, str] = _DEFAULT) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         path = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + path[1:] if path.startswith("@") else path
         meant = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         usecs = environment.get("WATCHDOG_USEC", "")
         self.watchdog_secs: float | None = int(usecs) / 1e6 if usecs.isdecimal() and meant else None
         """The manager ends this role when it hears no ping for so long; None: it does not."""
+
+    @classmethod
+    def from_environment(cls) -> Notifier:
+        """For the manager that started this process."""
+        return cls(os.environ)
 
     def ready(self, status: str) -> None:
         """All sources are on.  status: one line for people."""
@@ -36,8 +38,8 @@ class Notifier:
     def stopping(self) -> None:
         self._send("STOPPING=1")
 
-    def ping(self) -> None:
-        """I am alive and my monitors ticked."""
+    def alive(self) -> None:
+        """A watchdog ping: to be sent only when the monitors ticked."""
         if self.watchdog_secs is not None:
             self._send("WATCHDOG=1")
 

@@ -58,7 +58,9 @@ def listen(path: Path, *, mode: int = 0o600, gid: int | None = None) -> socket.s
                 remedy="stop that one first, or give another --state directory",
             )
         os.unlink(path)
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    server = socket.socket(
+        socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+    )
     before = os.umask(0o177)
     try:
         server.bind(os.fspath(path))
@@ -96,11 +98,13 @@ def handed_over(environ: Mapping[str, str] = os.environ) -> dict[str, socket.soc
     if environ.get("LISTEN_PID") == str(os.getpid()):
         names = environ.get("LISTEN_FDNAMES", "").split(":")
         for index in range(int(environ.get("LISTEN_FDS", "0"))):
-            found[names[index].removesuffix(".socket").removeprefix("sentinair-")] = _FIRST_FD + index
+            found[names[index].removesuffix(".socket").removeprefix("sentinair-")] = (
+                _FIRST_FD + index
+            )
     sockets = {}
-    for name, number in found.items():
-        os.set_inheritable(number, False)
-        server = socket.socket(fileno=number)
+    for name, descriptor in found.items():
+        os.set_inheritable(descriptor, False)
+        server = socket.socket(fileno=descriptor)
         server.setblocking(False)
         sockets[name] = server
     return sockets

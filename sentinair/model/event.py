@@ -83,9 +83,13 @@ class FileEvent(Event, frozen=True, array_like=True, kw_only=True, tag="file"):
     path: bytes  # absolute
     actions: int  # bits of ACTIONS
     old_path: bytes | None = None  # the name before a rename, where the source tells it
-    state: FileState | None = None  # None with absent: gone when looked at; None without: could not be looked at
+    state: FileState | None = (
+        None  # None with absent: gone when looked at; None without: could not be looked at
+    )
     absent: bool = False
-    pid: int | None = None  # None: this source cannot know, or the writer is in no namespace of ours
+    pid: int | None = (
+        None  # None: this source cannot know, or the writer is in no namespace of ours
+    )
     start: int | None = None  # start of that process, clock ticks since boot; None: it was gone
     critical: bool = False  # configured as critical: travels in the vital lane
     hash_wanted: bool = False  # configured for hashing: a HashEvent follows
@@ -165,7 +169,9 @@ class Scanned(Event, frozen=True, array_like=True, kw_only=True, tag="scanned"):
     gaps: tuple[bytes, ...]  # gap_ids this rescan repairs
     directories: int
     entries: int
-    unreadable: tuple[bytes, ...] = ()  # what could not be listed (first 100); the truth is not restored there
+    unreadable: tuple[
+        bytes, ...
+    ] = ()  # what could not be listed (first 100); the truth is not restored there
     began_ns: int = 0
 
 

@@ -33,7 +33,9 @@ class Process(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """
 
     pid: int
-    start: int | None = None  # clock ticks since boot, field 22 of /proc/pid/stat; None: not read in time
+    start: int | None = (
+        None  # clock ticks since boot, field 22 of /proc/pid/stat; None: not read in time
+    )
     ppid: int | None = None
     exe: bytes | None = None  # raw path without the kernel's " (deleted)"
     argv: tuple[bytes, ...] | None = None  # masked by the engine before it is stored

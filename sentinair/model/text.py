@@ -7,7 +7,9 @@ import re
 __all__ = ["shown", "shown_argv"]
 
 # C0, DEL, C1, and the bidi and zero-width marks that make text lie about itself (Unicode TR 36, section 2.10).
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def _escape(match: re.Match[str]) -> str:

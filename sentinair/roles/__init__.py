@@ -1,9 +1,9 @@
 """The processes, one module each: the only place where concrete things are joined.
 
-    sensor      files, hashes, rescans, process inventory: kernel sources to events; privileged, no network
-    execs       the process connector's reader, alone
-    engine      joins, judges, records; the only writer of the database; no privilege, no network
-    api         TLS API and dashboard on 127.0.0.1 (answers health only, for now)
-    forwarder   delivers the record to sinks (answers health only, for now)
-    run         starts all of the above in the foreground, without systemd
+sensor      files, hashes, rescans, process inventory: kernel sources to events; privileged, no network
+execs       the process connector's reader, alone
+engine      joins, judges, records; the only writer of the database; no privilege, no network
+api         TLS API and dashboard on 127.0.0.1 (answers health only, for now)
+forwarder   delivers the record to sinks (answers health only, for now)
+run         starts all of the above in the foreground, without systemd
 """

@@ -57,7 +57,9 @@ def _check(path: Path, owner: int) -> None:
     found = os.lstat(path)
     where = str(path)
     if not stat.S_ISDIR(found.st_mode):
-        raise PermissionFault("is not a directory", where=where, remedy="remove it, then start again")
+        raise PermissionFault(
+            "is not a directory", where=where, remedy="remove it, then start again"
+        )
     if found.st_uid != owner:
         raise PermissionFault(
             f"belongs to uid {found.st_uid}, the engine runs as uid {owner}",
@@ -91,4 +93,6 @@ def set_queue_size(wanted: int) -> str | None:
         QUEUE_LIMIT.write_text(f"{wanted}\n", encoding="ascii")
         if int(QUEUE_LIMIT.read_text(encoding="ascii")) >= wanted:
             return None
-    return f"fs.fanotify.max_queued_events could not be raised to {wanted}: a burst overflows sooner"
+    return (
+        f"fs.fanotify.max_queued_events could not be raised to {wanted}: a burst overflows sooner"
+    )

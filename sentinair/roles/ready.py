@@ -22,7 +22,9 @@ def ready_line(status: object, notes: list[str], *, whatever: bool) -> str | Non
     if refused:
         faults.append(f"not writing: {refused}")
     works = [str(probe["name"]) for probe in status["probes"] if probe["works"]]
-    fails = [f"{probe['name']}: {probe['reason']}" for probe in status["probes"] if not probe["works"]]
+    fails = [
+        f"{probe['name']}: {probe['reason']}" for probe in status["probes"] if not probe["works"]
+    ]
     parts = ["ready" if not faults else "ready with faults: " + "; ".join(faults)]
     parts.append("works: " + (", ".join(works) or "nothing"))
     if fails or notes:

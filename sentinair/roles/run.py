@@ -30,7 +30,11 @@ __all__ = ["main"]
 RESTART_SECS: Final = 1.0
 READY_SECS: Final = 10.0
 STOP_SECS: Final = 8.0
-FATAL: Final = (2, 77, 78)  # a role that ends so would end so again: nothing but a person can mend it
+FATAL: Final = (
+    2,
+    77,
+    78,
+)  # a role that ends so would end so again: nothing but a person can mend it
 SENDERS: Final = ("sensor", "execs", "api", "forwarder")
 
 
@@ -38,11 +42,11 @@ class Runner:
     """The children and when each is due again."""
 
     def __init__(
-        self, config: Path, state: Path, *, separated: bool, listeners: dict[str, socket.socket]
+        self, config: Path, state: Path, shared: str | None, listeners: dict[str, socket.socket]
     ) -> None:
         self._config = config
         self._state = state
-        self._separated = separated
+        self._shared = shared
         self._listeners = listeners
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._due = dict.fromkeys(PLACES, 0.0)
@@ -51,7 +55,8 @@ class Runner:
     def _arguments(self, role: str) -> list[str]:
         run = self._state / "run"
         if role == "engine":
-            return ["--config", str(self._config), "--state", str(self._state)]
+            shared = ["--shared", self._shared] if self._shared else []
+            return ["--config", str(self._config), "--state", str(self._state), *shared]
         compiled = ["--settings", str(run / "sensor.msgpack")] if role in SENDERS[:2] else []
         return [*compiled, "--socket", str(run / f"{role}.sock")]
 
@@ -61,7 +66,7 @@ class Runner:
         if role == "engine":
             environment[HANDED_OVER] = ",".join(f"{name}={fd}" for name, fd in descriptors.items())
         self._children[role] = subprocess.Popen(
-            command(role, self._arguments(role), separated=self._separated),
+            command(role, self._arguments(role), separated=self._shared is None),
             stdin=subprocess.DEVNULL,
             pass_fds=tuple(descriptors.values()) if role == "engine" else (),
             env=environment,
@@ -96,7 +101,9 @@ class Runner:
                 except subprocess.TimeoutExpired:
                     child.kill()
                     child.wait()
-                    print(f"pid {child.pid} did not stop in {STOP_SECS:g} s, killed", file=sys.stderr)
+                    print(
+                        f"pid {child.pid} did not stop in {STOP_SECS:g} s, killed", file=sys.stderr
+                    )
 
 
 def main(config: Path, state: Path, watch: tuple[Path, ...] = ()) -> int:
@@ -113,7 +120,7 @@ def main(config: Path, state: Path, watch: tuple[Path, ...] = ()) -> int:
     if os.geteuid() == 0:
         queue = set_queue_size(settings.files.max_queued_events)
         notes += [queue] if queue else []
-    runner = Runner(config, state, separated=shared is None, listeners=listeners)
+    runner = Runner(config, state, shared, listeners)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         runner.stopping = True

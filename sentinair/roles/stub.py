@@ -36,7 +36,7 @@ def main(role: str, arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     notifier = Notifier.from_environment()
-    notifier.ready()
+    notifier.ready("reports its health")
     try:
         while not stopping:
             link.tell(Health({role: True}, {}, {role: ""}))

@@ -20,11 +20,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="sentinair.roles.engine")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--shared", help="why the roles share one user")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="sentinair engine: %(levelname)s %(message)s")
     os.umask(0o027)
     try:
-        assembly = Assembly(options.config, options.state)
+        assembly = Assembly(options.config, options.state, options.shared)
         logging.getLogger("sentinair").setLevel(assembly.settings.agent.log_level.upper())
         listeners = handed_over()
         if not listeners:  # started by hand, without runner or units

@@ -16,7 +16,6 @@ from types import FrameType
 from typing import Final
 
 from sentinair.errors import SentinairError, StorageFault
-from sentinair.ipc.control import FaultReport
 from sentinair.ipc.notify import Notifier
 from sentinair.ipc.sockets import peer
 from sentinair.roles.engine.requests import Handler, Requests
@@ -70,7 +69,7 @@ class Engine:
         """Until SIGTERM or SIGINT; then drain, commit, say what could not be finished."""
         self._wake_on_signals()
         self._try_open()
-        self._notifier.ready()
+        self._notifier.ready(self.refusal or "recording")
         while not self._done():
             ready = self._selector.select(0)
             self._work(more=bool(ready))
@@ -185,7 +184,9 @@ class Engine:
     def _accept(self, name: str) -> None:
         try:
             connection, _ = self._listeners[name].accept()
-        except OSError:  # it hung up before we came, or there are no descriptors: the next select tells
+        except (
+            OSError
+        ):  # it hung up before we came, or there are no descriptors: the next select tells
             return
         if len(self._connections) >= MAX_CONNECTIONS:
             connection.close()
@@ -240,8 +241,3 @@ class Engine:
             if self.spine is not None:
                 self.spine.gone(connection)
         connection.close()
-
-
-def refused(what: str | None) -> FaultReport:
-    """The answer to every request that needs the record while it cannot be opened."""
-    return FaultReport(StorageFault.exit_status, what or "the record is not open")

@@ -16,13 +16,16 @@ from sentinair.model.alert import AlertChange
 from sentinair.model.event import RENAME, Event, FileEvent, FileState
 from sentinair.model.process import Process
 from sentinair.model.record import Record, Stamp
-from sentinair.store.writer import Committed, LaneKey, Pending, Store
+from sentinair.store.events import LaneKey, Pending
+from sentinair.store.writer import Committed, Store
 
 __all__ = ["Commits"]
 
 MAX_AGE_NS: Final = 100_000_000
 MAX_EVENTS: Final = 4096
-SPACING_NS: Final = 20_000_000  # between commits while input keeps coming: larger groups cost less each
+SPACING_NS: Final = (
+    20_000_000  # between commits while input keeps coming: larger groups cost less each
+)
 RETRY_NS: Final = 30_000_000_000
 
 
@@ -30,7 +33,10 @@ class Commits:
     """Everything waiting for the next transaction.  on_commit is told which lanes were committed up to where."""
 
     def __init__(
-        self, store: Store, stamp: Callable[[], Stamp], on_commit: Callable[[dict[LaneKey, int]], None]
+        self,
+        store: Store,
+        stamp: Callable[[], Stamp],
+        on_commit: Callable[[dict[LaneKey, int]], None],
     ) -> None:
         self.store = store
         self.refusal: str | None = None  # why the disk does not take our writes
@@ -64,7 +70,9 @@ class Commits:
         """Queue one event; returns the id it will have."""
         event_id = self.store.allocate(1)
         self._begin(event.mono_ns)
-        self._events.append(Pending(event_id, kind, source, lane, seq, event.seen_ns, event, process))
+        self._events.append(
+            Pending(event_id, kind, source, lane, seq, event.seen_ns, event, process)
+        )
         if type(event) is FileEvent:
             self._touched.add(os.path.dirname(event.path))
             if event.actions & RENAME and event.old_path is not None:
@@ -82,12 +90,16 @@ class Commits:
             self._begin(self._stamp().mono_ns)
             self._alerts.extend(changes)
             self._urgent = self._urgent or any(
-                change.alert.severity == "critical" and change.kind == "alert.raised" for change in changes
+                change.alert.severity == "critical" and change.kind == "alert.raised"
+                for change in changes
             )
 
     def record(self, kind: str, data: object) -> None:
+        self.append(Record(kind, data))
+
+    def append(self, record: Record) -> None:
         self._begin(self._stamp().mono_ns)
-        self._records.append(Record(kind, data))
+        self._records.append(record)
 
     def taken(self, lane: LaneKey, seq: int) -> None:
         """The lane may be acknowledged up to seq once this transaction is on disk."""

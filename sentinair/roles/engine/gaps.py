@@ -26,6 +26,11 @@ class Gaps:
         self.open: dict[bytes, OpenGap] = {}
         self.total = 0
 
+    def restore(self, gap: GapEvent) -> None:
+        """A gap of an earlier life that is still open."""
+        processes = gap.source.split("/")[0] in ("execs", "cnproc")
+        self.open[gap.gap_id] = OpenGap(gap, "processes" if processes else "files")
+
     def note(self, gap: GapEvent, sender: str) -> None:
         """A gap was recorded. sender: "sensor" or "execs", whose events it misses."""
         self.open[gap.gap_id] = OpenGap(gap, REPAIR[sender])

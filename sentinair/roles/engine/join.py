@@ -19,7 +19,9 @@ __all__ = ["HOLD_NS", "ProcessTable"]
 
 HOLD_NS: Final = 80_000_000
 MAX_EXITED: Final = 20_000  # processes that ended, kept for events that are still on their way
-START_SLACK: Final = 2  # ticks between the fork event and the kernel's own start time of the same process
+START_SLACK: Final = (
+    2  # ticks between the fork event and the kernel's own start time of the same process
+)
 REUSE_NS: Final = 30_000_000_000  # an event this long after an exit is not by that process
 
 
@@ -90,7 +92,9 @@ class ProcessTable:
             return known.earlier
         if not known.complete:
             known.process = self._finish(known.process)
-            known.complete = True  # asked once more is enough: the chain may have a process nobody saw
+            known.complete = (
+                True  # asked once more is enough: the chain may have a process nobody saw
+            )
         return known.process
 
     def join(self, facts: Process, mono_ns: int) -> Process:

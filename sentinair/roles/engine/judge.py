@@ -30,9 +30,10 @@ from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.rescans import compare
-from sentinair.store.writer import LaneKey
+from sentinair.store.events import LaneKey
+from sentinair.store.gaps import gap_record, restored_record
 
-__all__ = ["Judge"]
+__all__ = ["Completed", "Judge"]
 
 KIND: Final[dict[type[Event], str]] = {
     kind: str(kind.__struct_config__.tag)
@@ -43,6 +44,18 @@ MAX_UNNAMED: Final = 4096  # stored events whose writer may still become known
 UNNAMED_NS: Final = 5_000_000_000
 
 Ask = AskRescan | AskInventory | AskHash
+
+
+class Completed(msgspec.Struct, frozen=True):
+    """rescan.completed: which truth was told anew; byte strings as hex."""
+
+    scope: str
+    reason: str
+    roots: tuple[str, ...]
+    directories: int
+    entries: int
+    unreadable: tuple[str, ...]
+    gaps: tuple[str, ...]
 
 
 class Judge:
@@ -63,7 +76,9 @@ class Judge:
         new_id: Callable[[], str],
     ) -> None:
         self.table = table
-        self.settled = settled  # roots that were listed whole once: from then on a difference is an event
+        self.settled = (
+            settled  # roots that were listed whole once: from then on a difference is an event
+        )
         self._commits = commits
         self._gaps = gaps
         self._detectors = tuple(detectors)
@@ -75,8 +90,12 @@ class Judge:
         self._new_id = new_id
         self._hashes: OrderedDict[FileId, bytes] = OrderedDict()
         self._asked: OrderedDict[FileId, None] = OrderedDict()
-        self._hash_for: OrderedDict[bytes, int] = OrderedDict()  # path to the event whose content is hashed
-        self._unnamed: OrderedDict[int, list[tuple[int, int]]] = OrderedDict()  # pid to (event id, mono_ns)
+        self._hash_for: OrderedDict[bytes, int] = (
+            OrderedDict()
+        )  # path to the event whose content is hashed
+        self._unnamed: OrderedDict[int, list[tuple[int, int]]] = (
+            OrderedDict()
+        )  # pid to (event id, mono_ns)
 
     # -- batches -----------------------------------------------------------------------------------------------
 
@@ -117,7 +136,9 @@ class Judge:
     def own_event(self, event: Event, source: str, process: Process | None = None) -> int:
         """Store an event the engine itself made."""
         self._own_seq += 1
-        return self._commits.event(event, KIND[type(event)], source, self._own, self._own_seq, process)
+        return self._commits.event(
+            event, KIND[type(event)], source, self._own, self._own_seq, process
+        )
 
     # -- files -------------------------------------------------------------------------------------------------
 
@@ -235,21 +256,7 @@ class Judge:
             event_id = self.own_event(event, source)
         else:
             event_id = self._commits.event(event, "gap", source, lane, seq, None)
-        self._commits.record(
-            "gap",
-            {
-                "id": event.gap_id.hex(),
-                "event": event_id,
-                "source": event.source,
-                "reason": event.reason,
-                "lost": event.lost,
-                "since_ns": event.since_ns,
-                "until_ns": event.until_ns,
-                "lane": event.lane,
-                "first": event.first,
-                "last": event.last,
-            },
-        )
+        self._commits.append(gap_record(event, sender))
         self._detect(event, None, event_id)
         if sender == "execs":
             self._ask(AskInventory((event.gap_id,)))
@@ -292,20 +299,17 @@ class Judge:
         repaired = self._gaps.repaired_by(event)
         if event.scope == "files":
             self.settled.update(root for root in event.roots if not self._is_settled(root))
-        self._commits.record(
-            "rescan.completed",
-            {
-                "scope": event.scope,
-                "reason": event.reason,
-                "roots": [root.hex() for root in event.roots],
-                "directories": event.directories,
-                "entries": event.entries,
-                "unreadable": [path.hex() for path in event.unreadable],
-                "gaps": [gap.gap_id.hex() for gap in repaired],
-            },
+        if not repaired and event.reason not in ("start", "gap", "asked"):
+            return  # one directory that moved in: its listing says all
+        done = Completed(
+            scope=event.scope,
+            reason=event.reason,
+            roots=tuple(root.hex() for root in event.roots),
+            directories=event.directories,
+            entries=event.entries,
+            unreadable=tuple(path.hex() for path in event.unreadable),
+            gaps=tuple(gap.gap_id.hex() for gap in repaired),
         )
+        self._commits.record("rescan.completed", done)
         for gap in repaired:
-            self._commits.record(
-                "gap.restored",
-                {"id": gap.gap_id.hex(), "partial": bool(event.unreadable), "at_ns": event.seen_ns},
-            )
+            self._commits.append(restored_record(gap.gap_id, event))

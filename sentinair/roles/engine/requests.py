@@ -78,7 +78,8 @@ class Requests:
         if handler is None:
             known = ", ".join(sorted(self._handlers))
             return Answer(
-                request.id, fault=report(UsageFault(f"no method {request.method!r}; there are {known}"))
+                request.id,
+                fault=report(UsageFault(f"no method {request.method!r}; there are {known}")),
             )
         try:
             return Answer(request.id, result=handler(self.peer, request.params))
@@ -95,4 +96,3 @@ class Requests:
 
     def close(self) -> None:
         self.socket.close()
-

@@ -35,14 +35,20 @@ def compare(listing: Listing, known: Known) -> list[FileEvent]:
 def _difference(old: FileState, new: FileState) -> int:
     if old == new:
         return 0
-    if (old.inode, old.device, stat.S_IFMT(old.mode)) != (new.inode, new.device, stat.S_IFMT(new.mode)):
+    if (old.inode, old.device, stat.S_IFMT(old.mode)) != (
+        new.inode,
+        new.device,
+        stat.S_IFMT(new.mode),
+    ):
         return CREATE | WRITE  # the name stands for another file now
     attrib = ATTRIB if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) else 0
     if stat.S_ISDIR(new.mode):
         return attrib
     if (old.size, old.mtime_ns) != (new.size, new.mtime_ns):
         return attrib | WRITE
-    return attrib or ATTRIB  # only ctime moved: links, extended attributes, or content with mtime set back
+    return (
+        attrib or ATTRIB
+    )  # only ctime moved: links, extended attributes, or content with mtime set back
 
 
 def _event(listing: Listing, name: bytes, actions: int, state: FileState | None) -> FileEvent:

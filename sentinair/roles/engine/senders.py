@@ -76,7 +76,9 @@ class Sender:
         for body in self._reader.feed(chunk):
             yield decode_from_sender(body)
 
-    def welcome(self, hello: Hello, committed: Mapping[str, int], own: tuple[tuple[int, int], ...]) -> None:
+    def welcome(
+        self, hello: Hello, committed: Mapping[str, int], own: tuple[tuple[int, int], ...]
+    ) -> None:
         """Answer a hello.  Raises DataFault if the sender is not what its socket says."""
         if hello.version != VERSION:
             raise DataFault(f"{self.role} speaks version {hello.version}, this engine {VERSION}")

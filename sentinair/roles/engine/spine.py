@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from sentinair.alerts.manager import AlertManager
 from sentinair.ipc.lane import MAX_BATCH
 from sentinair.ipc.messages import Ack, AskInventory, Batch, FromSender, Health, Hello
 from sentinair.model.event import ClockEvent, GapEvent
@@ -19,7 +20,8 @@ from sentinair.roles.engine.join import HOLD_NS
 from sentinair.roles.engine.judge import Ask, Judge
 from sentinair.roles.engine.senders import Held, Sender
 from sentinair.roles.engine.status import Counters
-from sentinair.store.writer import LaneKey
+from sentinair.roles.engine.upkeep import Upkeep
+from sentinair.store.events import LaneKey
 
 __all__ = ["Spine", "monotonic_ns"]
 
@@ -42,8 +44,12 @@ class Spine:
         *,
         stamp: Callable[[], Stamp],
         random: Callable[[int], bytes],
-        upkeep: Callable[[Stamp], None],
+        upkeep: Upkeep,
+        alerts: AlertManager,
+        own: tuple[int, int],
     ) -> None:
+        self.alerts = alerts
+        self._own = own
         self.commits = commits
         self.judge = judge
         self.gaps = gaps
@@ -53,7 +59,9 @@ class Spine:
         self._random = random
         self._upkeep = upkeep
         self._clock = ClockWatch()
-        self._taken: dict[LaneKey, int] = {}  # what this life of the engine took, on disk or not yet
+        self._taken: dict[
+            LaneKey, int
+        ] = {}  # what this life of the engine took, on disk or not yet
         self._held_events = 0
         self._next_beat_ns = monotonic_ns() + HEARTBEAT_NS
 
@@ -76,8 +84,7 @@ class Spine:
         store = self.commits.store
         self.commits.commit()
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
-        durable = {name: store.lane(key) for name, key in lanes.items()}
-        committed = {name: seq for name, seq in durable.items() if seq is not None}
+        committed = {name: store.lane(*key) for name, key in lanes.items()}
         sender.welcome(hello, committed, self._own_processes())
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
@@ -85,7 +92,7 @@ class Spine:
         if old is not None and old is not sender:
             self._take_held(old)
         self.senders[sender.role] = sender
-        if sender.role in REPAIR and not committed:
+        if sender.role in REPAIR:
             self._new_run(sender.role, hello)
         if sender.role == "sensor":
             self._ask_inventory()
@@ -94,8 +101,10 @@ class Spine:
     def _new_run(self, role: str, hello: Hello) -> None:
         """Between two runs of one sender nobody looked: a gap, which the new run's first rescan repairs."""
         last = self.commits.store.last_run(role)
-        self.commits.taken(LaneKey(role, hello.run, "vital"), 0)  # with the gap: from now on this run is known
-        if last is None or last[0] == hello.run:
+        if last is not None and last[0] == hello.run:
+            return
+        self.commits.taken(LaneKey(role, hello.run, "vital"), 0)  # with the gap, this run is known
+        if last is None:
             return
         gap = GapEvent(
             seen_ns=self._stamp().time_ns,
@@ -132,13 +141,12 @@ class Spine:
             del self.senders[sender.role]
 
     def _own_processes(self) -> tuple[tuple[int, int], ...]:
-        return tuple(
+        others = [
             (sender.hello.pid, sender.hello.start)
             for sender in self.senders.values()
             if sender.hello is not None and sender.hello.start is not None
-        ) + self.own
-
-    own: tuple[tuple[int, int], ...] = ()  # the engine itself
+        ]
+        return (self._own, *others)
 
     # -- batches -----------------------------------------------------------------------------------------------
 
@@ -210,7 +218,9 @@ class Spine:
         for role, receipt in receipts.items():
             try:
                 self.senders[role].send(Ack(receipt))
-            except OSError as fault:  # it is dying: its loop will say so; a new life is told by Welcome
+            except (
+                OSError
+            ) as fault:  # it is dying: its loop will say so; a new life is told by Welcome
                 log.debug("no receipt to %s: %s", role, fault)
 
     def tick(self) -> None:
@@ -225,7 +235,7 @@ class Spine:
         if stamp.mono_ns >= self._next_beat_ns:
             self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS
             self._heartbeat()
-        self._upkeep(stamp)
+        self._upkeep.tick(stamp)
 
     def _heartbeat(self) -> None:
         self.commits.record(
@@ -246,9 +256,11 @@ class Spine:
         """Judge what waits, commit, and let the store sign and close."""
         for sender in list(self.senders.values()):
             self._take_held(sender)
+        self._upkeep.close()
         self.judge.finish()
         self.commits.record("stop", {"events": self.counters.events})
         if not self.commits.commit():
-            log.error("%d entries could not be written: %s", self.commits.waiting, self.commits.refusal)
+            log.error(
+                "%d entries could not be written: %s", self.commits.waiting, self.commits.refusal
+            )
         self.commits.store.close(self._stamp())
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +13,9 @@ from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.senders import ROLES, Sender
+from sentinair.store.read import AlertFilter, Reader
 
-__all__ = ["MONITORS", "Counters", "monitoring", "status"]
+__all__ = ["MONITORS", "Counters", "monitoring", "status", "status_without_record"]
 
 MONITORS: Final = {  # name in the contract: the role and the monitor that prove it, or why there is none yet
     "file_monitor": ("sensor", "file"),
@@ -82,14 +84,14 @@ def status(
     commits: Commits,
     gaps: Gaps,
     counters: Counters,
-    separated: str | None,
+    shared: str | None,
 ) -> dict[str, object]:
-    """The whole answer, JSON-able.  separated: None, or why the roles share one user."""
+    """The whole answer, JSON-able.  shared: None, or why the roles share one user."""
     proven, evidence = monitoring(senders, stamp.mono_ns)
+    kept = _kept(state, stamp)
     disk = os.statvfs(state)
     usage = os.times()
     up_secs = (stamp.mono_ns - counters.started_mono_ns) / 1e9
-    last = commits.last
     return {
         "system": {
             "running": True,
@@ -103,7 +105,7 @@ def status(
             "memory_usage": _rss_bytes(),
             "disk_usage": round(100 * (1 - disk.f_bavail / max(disk.f_blocks, 1)), 1),
         },
-        "alerts": commits.store.alert_summary(stamp.time_ns),
+        "alerts": kept["alerts"],
         "coverage": {
             "evidence": evidence,
             "gaps_open": [
@@ -126,31 +128,67 @@ def status(
                 for limit in (probe.limits if probe.works else (probe.reason,))
             ],
         },
-        "ledger": {
-            "seq": last.last_seq if last else commits.store.head.seq,
-            "link": commits.store.head.link.hex(),
-            "last_checkpoint": _when(commits.store.last_checkpoint_ns),
-        },
-        "roles": {role: _role(role, senders.get(role), stamp) for role in ROLES},
+        "ledger": kept["ledger"],
+        "roles": {role: _role(senders.get(role), stamp) for role in ROLES},
         "probes": [
             {"name": probe.name, "works": probe.works, "reason": probe.reason}
             for sender in senders.values()
             if sender.hello
             for probe in sender.hello.probes
         ],
-        "roles_separated": separated is None,
-        "roles_note": separated or "",
+        "roles_separated": shared is None,
+        "roles_note": shared or "",
         "events_this_run": counters.events,
         "waiting": commits.waiting,
-        "not_writing": commits.refusal,
+        "not_writing": commits.refusal or commits.store.seal_refusal,
     }
 
 
-def _when(time_ns: int | None) -> str | None:
-    return None if time_ns is None else rfc3339(time_ns)
+def status_without_record(why: str, counters: Counters, stamp: Stamp) -> dict[str, object]:
+    """The answer while the record cannot be opened: nothing is read, nothing is judged."""
+    return {
+        "system": {
+            "running": True,
+            "uptime": round((stamp.mono_ns - counters.started_mono_ns) / 1e9, 1),
+            "version": __version__,
+            "mode": "observe",
+        },
+        "monitoring": dict.fromkeys(MONITORS, False),
+        "coverage": {"evidence": dict.fromkeys(MONITORS, "the record is not open")},
+        "roles": {role: {"state": "unknown", "pid": None, "note": ""} for role in ROLES},
+        "probes": [],
+        "not_writing": why,
+    }
 
 
-def _role(role: str, sender: Sender | None, stamp: Stamp) -> dict[str, object]:
+def _kept(state: Path, stamp: Stamp) -> dict[str, object]:
+    """What the database itself tells."""
+    midnight = datetime.fromtimestamp(stamp.time_ns / 1e9).astimezone()
+    midnight = midnight.replace(hour=0, minute=0, second=0, microsecond=0)
+    with Reader(state) as reader:
+        head = reader.head()
+        sealed = reader.last_record("checkpoint")
+        newest = reader.alerts(AlertFilter(), limit=1).items
+        today = AlertFilter(since_ns=int(midnight.timestamp()) * 10**9)
+        return {
+            "alerts": {
+                "total_today": reader.count_alerts(today),
+                "critical_open": sum(
+                    shelf.count
+                    for shelf in reader.alert_counts()
+                    if (shelf.severity, shelf.status) == ("critical", "open")
+                ),
+                "last_alert": rfc3339(newest[0].time_ns) if newest else None,
+            },
+            "ledger": {
+                "seq": head.seq,
+                "link": head.link.hex(),
+                "last_checkpoint": rfc3339(sealed.stamp.time_ns) if sealed else None,
+            },
+        }
+
+
+def _role(sender: Sender | None, stamp: Stamp) -> dict[str, object]:
     if sender is None or sender.hello is None:
         return {"state": "absent", "pid": None, "since": None, "note": "not connected"}
     health = sender.health

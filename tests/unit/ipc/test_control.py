@@ -38,7 +38,8 @@ def serve_once(path: Path, answer: Callable[[Request], bytes]) -> threading.Thre
 
 def test_the_result_comes_back_as_it_was_given(tmp_path: Path) -> None:
     thread = serve_once(
-        tmp_path / "c.sock", lambda asked: encode_answer(Answer(asked.id, [asked.method, asked.params]))
+        tmp_path / "c.sock",
+        lambda asked: encode_answer(Answer(asked.id, [asked.method, asked.params])),
     )
     assert call(tmp_path / "c.sock", "status", {"a": 1}) == ["status", {"a": 1}]
     thread.join()
@@ -87,5 +88,3 @@ def test_an_answer_that_is_none_is_a_data_fault(tmp_path: Path) -> None:
 def test_bytes_that_are_no_request_are_a_data_fault(junk: bytes) -> None:
     with pytest.raises(DataFault):
         decode_request(junk)
-
-

@@ -71,7 +71,9 @@ class Sender:
         self.bulk = Lane("bulk", 64 << 20, drops=True)
         self.asks: list[Ask] = []
         self.welcomes: list[Welcome] = []
-        hello = Hello(VERSION, "sensor", b"run-0001", os.getpid(), 1, 2, {"vital": 1, "bulk": 1}, ())
+        hello = Hello(
+            VERSION, "sensor", b"run-0001", os.getpid(), 1, 2, {"vital": 1, "bulk": 1}, ()
+        )
         self.link = Link(
             path, (self.vital, self.bulk), lambda: hello, self.asks.append, self.welcomes.append
         )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sentinair.model.event import ATTRIB, CREATE, DELETE, WRITE, FileState, Listing
 from sentinair.roles.engine.rescans import compare
 
-FILE = FileState(
-    mode=0o100644, uid=0, gid=0, size=5, inode=7, device=1, mtime_ns=100, ctime_ns=100
-)
+FILE = FileState(mode=0o100644, uid=0, gid=0, size=5, inode=7, device=1, mtime_ns=100, ctime_ns=100)
 FOLDER = replace(FILE, mode=0o040755, size=4096, inode=8)
 
 

@@ -1,0 +1,155 @@
+"""Joins the engine's concrete parts: settings, store, detectors, alert manager, and what may be asked of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import msgspec
+
+from sentinair import __version__
+from sentinair.alerts.ids import uuid7
+from sentinair.alerts.manager import AlertManager
+from sentinair.alerts.users import names_from_passwd
+from sentinair.detect.ground import Ground
+from sentinair.detect.secrets import Masker
+from sentinair.kernel.procfs import boot_id, start
+from sentinair.model.event import GapEvent
+from sentinair.model.ports import Detector
+from sentinair.model.record import Stamp
+from sentinair.roles.engine.answers import Answers
+from sentinair.roles.engine.app import Engine
+from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.gaps import Gaps
+from sentinair.roles.engine.join import ProcessTable
+from sentinair.roles.engine.judge import Completed, Judge
+from sentinair.roles.engine.requests import Handler
+from sentinair.roles.engine.spine import Spine
+from sentinair.roles.engine.status import Counters
+from sentinair.roles.engine.upkeep import Upkeep
+from sentinair.settings.load import load
+from sentinair.store.events import LaneKey
+from sentinair.store.read import Reader
+from sentinair.store.writer import Store
+
+__all__ = ["Assembly"]
+
+log = logging.getLogger("sentinair.engine")
+
+
+class Assembly:
+    """Raises ConfigFault at once; what the disk refuses shows in open()."""
+
+    def __init__(self, config: Path, state: Path, shared: str | None) -> None:
+        """shared: why the roles share one user; None: each has its own."""
+        self._shared = shared
+        self.settings = load(config)
+        self.state = state
+        self._config = config
+        self._boot = boot_id()
+        self._counters = Counters()
+        self._counters.started_ns = time.time_ns()
+        self._counters.started_mono_ns = time.monotonic_ns()
+        self._users = names_from_passwd(Path("/etc/passwd").read_bytes())
+        ground = Ground(rules_dir=config / "rules", state_dir=state, users=self._users)
+        self._detectors = tuple(_detectors(ground))
+
+    def stamp(self) -> Stamp:
+        return Stamp(time.time_ns(), time.monotonic_ns(), self._boot)
+
+    def new_id(self) -> str:
+        return uuid7(time.time_ns(), os.urandom(10))
+
+    def handlers(self, engine: Engine) -> Mapping[str, Handler]:
+        return Answers(engine, self._counters, self.stamp, self._shared).handlers()
+
+    def open(self) -> Spine:
+        """The store and everything that works on it.  Raises StorageFault, PermissionFault."""
+        store = Store.open(self.state, self.stamp(), self.settings.store)
+        mask = Masker(self.settings.processes.mask_options).argv
+        commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
+        gaps = Gaps()
+        for row in store.open_gaps():
+            gaps.restore(
+                GapEvent(
+                    seen_ns=row.noticed,
+                    mono_ns=0,
+                    gap_id=row.id,
+                    source=row.source,
+                    reason=row.reason,
+                    lost=row.lost,
+                    since_ns=row.since,
+                    until_ns=row.until,
+                )
+            )
+        manager = AlertManager(
+            host=socket.gethostname(),
+            window_ns=self.settings.alerts.merge_window_secs * 10**9,
+            max_open=self.settings.alerts.max_open,
+            users=self._users,
+        )
+        manager.restore(store.unfinished_alerts(self.settings.alerts.max_open))
+        judge = Judge(
+            commits,
+            ProcessTable(mask),
+            gaps,
+            self._detectors,
+            manager,
+            own=LaneKey("engine", os.urandom(8), "own"),
+            settled=self._settled(),
+            stamp=self.stamp,
+            ask=lambda ask: spine.ask(ask),  # noqa: PLW0108 - made below
+            new_id=self.new_id,
+        )
+        spine = Spine(
+            commits,
+            judge,
+            gaps,
+            self._counters,
+            stamp=self.stamp,
+            random=os.urandom,
+            upkeep=Upkeep(self._config, self.state, self.settings, commits),
+            alerts=manager,
+            own=(os.getpid(), start(os.getpid()) or 0),
+        )
+        self._begin(store, commits)
+        return spine
+
+    def _begin(self, store: Store, commits: Commits) -> None:
+        if self._was_killed():
+            commits.record("unclean.stop", {"last_seq": store.head.seq})
+        commits.record(
+            "start", {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
+        )
+
+    def _was_killed(self) -> bool:
+        """Whether an earlier life of this chain ended without its stop record."""
+        with Reader(self.state) as reader:
+            began, ended = reader.last_record("start"), reader.last_record("stop")
+        return began is not None and (ended is None or ended.seq < began.seq)
+
+    def _settled(self) -> set[bytes]:
+        """Roots that some earlier rescan listed whole."""
+        roots: set[bytes] = set()
+        since = 1
+        with Reader(self.state) as reader:
+            while records := reader.records("rescan.completed", since):
+                for record in records:
+                    done = msgspec.convert(record.data, Completed)
+                    if done.scope == "files":
+                        roots.update(bytes.fromhex(root) for root in done.roots)
+                since = records[-1].seq + 1
+        return roots
+
+
+def _detectors(ground: Ground) -> list[Detector]:
+    """Every registered detector.  Raises ConfigFault with all faults of all rules."""
+    found = sorted(entry_points(group="sentinair.detectors"), key=lambda entry: entry.name)
+    if not found:
+        log.error("no detector is registered: the package is not installed; nothing will be judged")
+    return [entry.load()(ground) for entry in found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -50,8 +51,10 @@ def _digest(state: Path) -> str:
 
 
 def _tried(case: Case, good: Path, folder: Path, promises: Promises) -> Figures:
-    shutil.copytree(good / "state", folder / "state", ignore=shutil.ignore_patterns("run"))
-    (folder / "state").chmod(0o2750)
+    folder.mkdir()
+    # With owners and modes: the roles may have users of their own.
+    subprocess.run(["cp", "-a", str(good / "state"), str(folder / "state")], check=True)
+    shutil.rmtree(folder / "state" / "run")
     tree = folder / "tree"
     tree.mkdir()
     agent = Agent(folder, watch=[tree])

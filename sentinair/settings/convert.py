@@ -91,7 +91,7 @@ def expected(hint: Any) -> str:
     metas = [m for m in typing.get_args(hint)[1:] if isinstance(m, msgspec.Meta)]
     meta = metas[0] if typing.get_origin(hint) is Annotated and metas else msgspec.Meta()
     if choices := _choices(hint):
-        return "one of " + ", ".join(choices)
+        return "one of " + ", ".join(choices) if len(choices) > 1 else choices[0]
     if base is bool:
         return "true or false"
     if base is int:

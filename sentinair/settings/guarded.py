@@ -11,8 +11,10 @@ from sentinair.errors import PermissionFault, StorageFault
 __all__ = ["check_folder", "read_guarded", "write_atomically"]
 
 
-def read_guarded(path: Path, max_bytes: int, remedy: str = "") -> bytes:
-    """The content of path.
+def read_guarded(
+    path: Path, max_bytes: int, remedy: str = "", trusted: frozenset[int] = frozenset()
+) -> bytes:
+    """The content of path.  trusted: uids that may own it, beside root and ourselves.
 
     Raises FileNotFoundError if there is none, StorageFault if it is unreadable or larger than max_bytes,
     PermissionFault if it is a link, no regular file, or others could have written it.
@@ -34,7 +36,7 @@ def read_guarded(path: Path, max_bytes: int, remedy: str = "") -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise PermissionFault("is not a regular file", where=str(path), remedy=remedy)
-        _check_writers(path, found, remedy)
+        _check_writers(path, found, remedy, trusted)
         if found.st_size > max_bytes:
             raise StorageFault(
                 f"has {found.st_size} bytes, limit {max_bytes}", where=str(path), remedy=remedy
@@ -56,9 +58,11 @@ def check_folder(path: Path) -> None:
     _check_writers(path, found, "")
 
 
-def _check_writers(path: Path, found: os.stat_result, remedy: str) -> None:
+def _check_writers(
+    path: Path, found: os.stat_result, remedy: str, trusted: frozenset[int] = frozenset()
+) -> None:
     uid = os.geteuid()
-    if found.st_uid not in {0, uid}:
+    if found.st_uid not in {0, uid, *trusted}:
         owners = "root" if uid == 0 else f"root or uid {uid}"
         raise PermissionFault(
             f"belongs to uid {found.st_uid}, must belong to {owners}",

@@ -3,15 +3,19 @@
     schema      the tables, their version, and what changed between versions
     payload     what the records say that the store itself writes
     writer      Store: the only writer; one commit is one transaction
+    opening     from a state directory to a session: create, check, migrate, recover
+    session     one connection of the writer and all it keeps in memory of the file
     ledger      appends records to the chain
     events      event rows, the streams that count them, lanes and process facts
     files       what every watched name was when last seen, under a multiset hash
     alerts      alerts as the ledger's alert records leave them, shelves that count them, and their search index
     gaps        what was lost and whether the truth was restored
+    seal        when the chain is signed and the key changed
     retention   forgetting by age, size and severity, said in a record
     reserve     the file given up when the disk is full
     recover     a damaged file set aside whole
     access      who may own and read the file; how it is opened for reading
-    read        Reader: pages, counts, records
-    chain, keys, checkpoint, verify   links, signatures, and the proof of all of it
+    read        Reader: pages, counts, records (asked: its words; pages, search: how it finds)
+    chain, keys, seals, checkpoint    links and signatures
+    verify…     the proof of all of it, with public keys only
 """

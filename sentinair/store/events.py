@@ -217,10 +217,10 @@ class Events:
         )
         return tuple(moved)
 
-    def lane(self, key: LaneKey) -> int:
-        """Last committed seq of this lane; 0: none."""
+    def lane(self, key: LaneKey) -> int | None:
+        """Last committed seq of this lane; None: nothing of it was ever committed."""
         row = self._lanes.get(key)
-        return 0 if row is None else row.committed
+        return None if row is None else row.committed
 
     def last_run(self, sender: str) -> tuple[bytes, int] | None:
         """The sender's newest run, and when its last committed event was seen (wall clock, ns)."""

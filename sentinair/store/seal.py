@@ -41,6 +41,7 @@ class Sealer:
             epoch_records=settings.epoch_records,
         )
         self._marks = Marks(0, 0, 0, 0)
+        self.last_checkpoint_ns: int | None = None  # wall clock
         self._previous: bytes | None = None  # leaf of the chain's last checkpoint
 
     def begin(self, session: Session, stamp: Stamp) -> None:
@@ -48,7 +49,7 @@ class Sealer:
 
         Raises sqlite3.Error and StorageFault.
         """
-        self._previous = self._last_checkpoint(session)
+        self._find_checkpoint(session)
         self._marks = Marks(stamp.mono_ns, session.head.seq, stamp.mono_ns, session.head.seq)
         if self.ring.new:
             self._enrol(session, stamp)
@@ -58,7 +59,7 @@ class Sealer:
     def rejoin(self, session: Session, keys: Path) -> None:
         """After a failure: the ring as the file has it now; a key change that was cut short is finished."""
         self.ring = KeyRing.open(keys, session.known_epoch(), os.urandom)
-        self._previous = self._last_checkpoint(session)
+        self._find_checkpoint(session)
 
     def seal_if_due(self, session: Session, stamp: Stamp) -> None:
         """Raises sqlite3.Error and StorageFault."""
@@ -78,7 +79,7 @@ class Sealer:
         data = self.ring.checkpoint(session.head, stamp.time_ns, counters, self._previous)
         with session.transaction(self.ring.chain, stamp) as draft:
             leaf = draft.append("checkpoint", data).leaf
-        self._previous = leaf
+        self._previous, self.last_checkpoint_ns = leaf, stamp.time_ns
         self._marks = after_checkpoint(self._marks, stamp.mono_ns, session.head.seq)
 
     def next_due_ns(self) -> int:
@@ -99,11 +100,12 @@ class Sealer:
         self.ring.promote()
         self._marks = after_epoch(self._marks, stamp.mono_ns, session.head.seq)
 
-    def _last_checkpoint(self, session: Session) -> bytes | None:
+    def _find_checkpoint(self, session: Session) -> None:
         row = session.connection.execute(
-            "SELECT leaf, body FROM ledger WHERE kind = 'checkpoint' ORDER BY seq DESC LIMIT 1"
+            "SELECT leaf, body, time FROM ledger WHERE kind = 'checkpoint' ORDER BY seq DESC LIMIT 1"
         ).fetchone()
-        if row is None or bytes(row[1][_CHAIN_AT]) != self.ring.chain.encode():
-            return None
-        leaf: bytes = row[0]
-        return leaf
+        self._previous = None
+        if row is not None:
+            self.last_checkpoint_ns = row[2]
+            if bytes(row[1][_CHAIN_AT]) == self.ring.chain.encode():
+                self._previous = row[0]

@@ -25,7 +25,7 @@ from sentinair.store.keys import Known
 from sentinair.store.ledger import Draft, read_head
 from sentinair.store.payload import BatchData
 
-__all__ = ["Committed", "Session", "connect", "last_data"]
+__all__ = ["Committed", "Session", "all_data", "connect", "last_data"]
 
 PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -79,6 +79,14 @@ def last_data(connection: sqlite3.Connection, kind: str) -> tuple[str, bytes] | 
         return None
     body = _body(row[0])
     return body.chain, bytes(body.data)
+
+
+def all_data(connection: sqlite3.Connection, kind: str) -> list[dict[str, object]]:
+    """Data of all records of this kind that are not erased, oldest first."""
+    rows = connection.execute(
+        "SELECT body FROM ledger WHERE kind = ? AND body IS NOT NULL ORDER BY seq", (kind,)
+    )
+    return [msgspec.json.decode(_body(body).data, type=dict[str, object]) for (body,) in rows]
 
 
 class Session:

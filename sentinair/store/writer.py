@@ -33,7 +33,7 @@ from sentinair.store.opening import Opened, connect_checked, open_session
 from sentinair.store.reserve import Reserve
 from sentinair.store.schema import MIGRATIONS, VERSION, Migration
 from sentinair.store.seal import Sealer
-from sentinair.store.session import Committed, Session
+from sentinair.store.session import Committed, Session, all_data
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
 
@@ -83,8 +83,8 @@ class Store:
     def open(
         cls,
         state: Path,
-        stamp: Stamp,
         settings: StoreSettings,
+        stamp: Stamp,
         *,
         version: int = VERSION,
         migrations: dict[int, Migration] = MIGRATIONS,
@@ -119,6 +119,16 @@ class Store:
     def chain(self) -> str:
         """Chain id, 32 hexadecimal digits."""
         return self._sealer.ring.chain
+
+    @property
+    def unclean(self) -> bool:
+        """Whether the engine's last life on this ledger ended without a "stop" record."""
+        return not self.opened.clean
+
+    @property
+    def last_checkpoint_ns(self) -> int | None:
+        """Wall clock of the last checkpoint; None: there is none."""
+        return self._sealer.last_checkpoint_ns
 
     @property
     def head(self) -> Head:
@@ -205,10 +215,10 @@ class Store:
         with self._guard():
             return self._live().files.one(path)
 
-    def lane(self, sender: str, run: bytes, lane: str) -> int:
-        """Last committed seq of this lane; 0: none."""
+    def lane(self, key: LaneKey) -> int | None:
+        """Last committed seq of this lane; None: nothing of it was ever committed."""
         with self._guard():
-            return self._live().events.lane(LaneKey(sender, run, lane))
+            return self._live().events.lane(key)
 
     def last_run(self, sender: str) -> tuple[bytes, int] | None:
         """The sender's newest run with anything committed, and the time of its last event (wall clock, ns)."""
@@ -230,13 +240,31 @@ class Store:
         with self._guard():
             return self._live().alerts.one(alert_id)
 
-    def backup(self, target: Path) -> None:
-        """An exact copy of the database as of now (https://www.sqlite.org/backup.html); target must not exist."""
+    def alert_summary(self, now_ns: int) -> dict[str, object]:
+        """{total_today, critical_open, last_alert}: since midnight UTC; ns of the newest alert or None."""
+        with self._guard():
+            return self._live().alerts.summary(now_ns)
+
+    def record_data(self, kind: str) -> list[dict[str, object]]:
+        """What all records of this kind say, oldest first."""
+        with self._guard():
+            return all_data(self._live().connection, kind)
+
+    def backup(self, target: Path) -> dict[str, object]:
+        """An exact copy of the database as of now (https://www.sqlite.org/backup.html); target must not exist.
+
+        Returns {path, bytes, seq}.  Raises StorageFault.
+        """
         with self._guard():
             file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
                 self._live().connection.backup(copy)
+            return {
+                "path": str(target),
+                "bytes": target.stat().st_size,
+                "seq": self._live().head.seq,
+            }
 
     def close(self, stamp: Stamp) -> None:
         """Seal what is unsealed, close the file, let go of the lock."""

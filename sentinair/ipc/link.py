@@ -30,7 +30,7 @@ from sentinair.ipc.messages import (
     encode,
 )
 
-__all__ = ["Ask", "Link"]
+__all__ = ["RETRY_SECS", "Ask", "Link"]
 
 Ask = AskRescan | AskInventory | AskHash
 RETRY_SECS: Final = 0.2

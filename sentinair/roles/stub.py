@@ -8,11 +8,9 @@ import select
 import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
-from sentinair.errors import SentinairError
-from sentinair.ipc.link import Link
+from sentinair.ipc.link import RETRY_SECS, Link
 from sentinair.ipc.messages import VERSION, Health, Hello
 from sentinair.ipc.notify import Notifier
 from sentinair.kernel.procfs import start
@@ -27,25 +25,17 @@ def main(role: str, arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=f"sentinair.roles.{role}")
     parser.add_argument("--socket", type=Path, required=True)
     link = _link(role, parser.parse_args(arguments).socket)
-    stopping = False
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop, stopper = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(stopper, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)  # the byte in the pipe ends the loop
     notifier = Notifier.from_environment()
     notifier.ready("reports its health")
     try:
-        while not stopping:
+        while not _wait(link, stop):
             link.tell(Health({role: True}, {}, {role: ""}))
             link.pump()
-            _wait(link)
             notifier.alive()
-    except SentinairError as fault:
-        os.write(2, f"sentinair {role}: {fault}\n".encode())
-        return fault.exit_status
     finally:
         link.close()
     return 0
@@ -58,15 +48,11 @@ def _link(role: str, path: Path) -> Link:
     return Link(path, (), lambda: hello, lambda _ask: None, lambda _welcome: None)
 
 
-def _wait(link: Link) -> None:
-    """Until the next health is due, something came, or (not connected) it is time to try again."""
+def _wait(link: Link, stop: int) -> bool:
+    """Until the next health is due or the engine speaks; True when it is time to stop."""
     poll = select.poll()
+    poll.register(stop, select.POLLIN)
     if link.fileno() >= 0:
         poll.register(link.fileno(), link.events())
-    # A signal ends poll(2) only by raising; PEP 475 restarts it, so its handler's flag is seen a second later at most.
-    until = time.monotonic() + (HEALTH_SECS if link.connected else 1.0)
-    while (left := until - time.monotonic()) > 0:
-        if poll.poll(min(left, 1.0) * 1000):
-            return
-        if not link.connected:
-            return
+    secs = HEALTH_SECS if link.connected else RETRY_SECS
+    return any(descriptor == stop for descriptor, _ in poll.poll(secs * 1000))

@@ -1,0 +1,81 @@
+"""What verifying knows before it reads: where chains begin, where the ledger ends, what was lawfully forgotten.
+
+Read through the index on kind, from bodies nobody has checked yet; scanning the spans checks them, and verify
+compares what the spans saw with what the plan was made from.
+"""
+
+from __future__ import annotations
+
+import bisect
+import sqlite3
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from sentinair.store.chain import EMPTY, Head
+from sentinair.store.payload import RetentionData
+from sentinair.store.seals import EpochData
+
+__all__ = ["CHAIN_AT", "Body", "Finding", "Forgotten", "Plan", "make_plan"]
+
+CHAIN_AT: Final = slice(10, 42)  # of a body: the chain id stands behind `{"chain":"`
+Data = TypeVar("Data")
+
+
+class Body(msgspec.Struct, Generic[Data]):
+    """The part of a body that is not a column."""
+
+    data: Data
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is not as the ledger says."""
+
+    where: str  # "record 17", "table alerts", "file"
+    what: str
+    seq: int | None = None  # of the record that is bad, or whose claim does not hold
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """One retention record."""
+
+    seq: int
+    data: RetentionData
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Made once, handed to every span."""
+
+    head: Head
+    chains: tuple[tuple[int, str], ...]  # first seq and chain id, ascending
+    forgotten: tuple[Forgotten, ...]
+    findings: tuple[Finding, ...]  # what could not be read
+
+    def chain_at(self, seq: int) -> str:
+        """The chain to which record seq belongs; "" if none begins at or before it."""
+        at = bisect.bisect_right(self.chains, seq, key=lambda begin: begin[0])
+        return self.chains[at - 1][1] if at else ""
+
+
+_epoch = msgspec.json.Decoder(Body[EpochData]).decode
+_retention = msgspec.json.Decoder(Body[RetentionData]).decode
+
+
+def make_plan(connection: sqlite3.Connection) -> Plan:
+    """Read what verifying needs to know first.  Raises sqlite3.Error if the file cannot be read at all."""
+    row = connection.execute("SELECT seq, link FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
+    head = EMPTY if row is None else Head(*row)
+    chains: list[tuple[int, str]] = []
+    forgotten: list[Forgotten] = []
+    findings: list[Finding] = []
+    for seq, kind, body in connection.execute(
+        "SELECT seq, kind, body FROM ledger WHERE kind IN ('epoch', 'retention') ORDER BY seq"
+    ):
+        try:
+            if kind == "retention":
+                forgotten.append(Forgotten(seq, _retention(body).data))
+            elif _epoch(body).data.epoch == 0:
+                chains.append((seq, bytes(body[CHAIN_AT]).decode("ascii")))
+        except (msgspec.DecodeError, TypeError, ValueError) as fault:
+            findings.append(Finding(f"record {seq}", f"is no {kind} record: {fault}", seq))
+    return Plan(head, tuple(chains), tuple(forgotten), tuple(findings))

@@ -1,0 +1,182 @@
+"""One span of the ledger, read once from its first record to its last: links, columns, event batches.
+
+A span begins at the stored link of the record before it.  Spans that abut prove the whole, whoever read them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sentinair.store.chain import GENESIS, KEPT, prefix_of
+from sentinair.store.verify_batches import Batches, BatchSum
+from sentinair.store.verify_plan import Body, Finding, Plan
+
+__all__ = ["Kept", "Shelf", "Span", "scan"]
+
+Shelf = tuple[str, str, str, str]
+"""severity, status, category, source"""
+
+MAX_FINDINGS: Final = (
+    50  # of one span: one bad record is enough to fail, more help to see what happened
+)
+_STEP: Final = 10_000  # records between two words of progress
+_RECORDS: Final = (
+    "SELECT seq, kind, time, boot, mono, salt, body, leaf, link FROM ledger"
+    " WHERE seq BETWEEN ? AND ? ORDER BY seq"
+)
+_JUDGED: Final = ("epoch", "checkpoint", "retention", "gap", "gap.restored")
+_ALERTS: Final = "alert."
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A record that is judged in order once all spans are read: its kind is one of _JUDGED."""
+
+    seq: int
+    kind: str
+    time: int
+    chain: str
+    before: bytes  # link of the record before
+    leaf: bytes
+    body: bytes
+
+
+class Span(msgspec.Struct):
+    """What one span says.  Lists ascend by seq."""
+
+    first: int
+    last: int
+    count: int = 0
+    findings: list[Finding] = msgspec.field(default_factory=list)
+    kept: list[Kept] = msgspec.field(default_factory=list)
+    erased: list[tuple[int, int]] = msgspec.field(default_factory=list)  # runs of seq without body
+    alerts: dict[str, int] = msgspec.field(
+        default_factory=dict
+    )  # id -> seq of its last record here
+    shelves: list[Shelf] = msgspec.field(default_factory=list)  # in the order of first use here
+    batches: BatchSum = msgspec.field(default_factory=BatchSum)
+
+
+class _Alert(msgspec.Struct):
+    id: str
+    severity: str
+    status: str
+    category: str
+    source: str
+
+
+class _AlertRecord(msgspec.Struct):
+    alert: _Alert
+
+
+_alert = msgspec.json.Decoder(Body[_AlertRecord]).decode
+
+
+def scan(
+    connection: sqlite3.Connection,
+    plan: Plan,
+    first: int,
+    last: int,
+    progress: Callable[[int], None],
+) -> Span:
+    """Read records first..last.  progress is told how many more were read, now and then.
+
+    A file that cannot be read further becomes a finding, and the span ends there.
+    """
+    scanner = _Scanner(connection, plan, first, last)
+    try:
+        scanner.run(progress)
+    except sqlite3.Error as fault:
+        at = first + scanner.span.count
+        scanner.find(at, f"from here on nothing can be read: {fault}")
+    return scanner.span
+
+
+class _Scanner:
+    def __init__(self, connection: sqlite3.Connection, plan: Plan, first: int, last: int) -> None:
+        self.span = Span(first, last)
+        self._connection = connection
+        self._plan = plan
+        self._shelves: set[Shelf] = set()
+        self._batches = Batches(connection, plan, self.find)
+        self.span.batches = self._batches.sum
+
+    def find(self, seq: int, what: str) -> None:
+        if len(self.span.findings) < MAX_FINDINGS:
+            self.span.findings.append(Finding(f"record {seq}", what, seq))
+
+    def run(self, progress: Callable[[int], None]) -> None:
+        span, find, take = self.span, self.find, self._batches.take
+        sha256, begins = hashlib.sha256, dict(self._plan.chains)
+        chain, link, expected = self._plan.chain_at(span.first), self._link_before(), span.first
+        for seq, kind, time, boot, mono, salt, body, leaf, stored in self._connection.execute(
+            _RECORDS, (span.first, span.last)
+        ):
+            if seq != expected:
+                find(expected, f"is missing: {seq} follows")
+                expected = seq
+            if seq in begins:
+                chain = begins[seq]
+            try:
+                if body is None and salt is None:
+                    self._erased(seq, kind)
+                else:
+                    if not body.startswith(prefix_of(chain, seq, kind, time, boot, mono)):
+                        find(seq, "its columns or its chain are not what its body says")
+                    if sha256(b"\x00" + salt + body).digest() != leaf:
+                        find(seq, "its body is not what was hashed")
+                    if kind == "events.batch":
+                        take(seq, body)
+                    else:
+                        self._keep(seq, kind, time, chain, link, leaf, body)
+                if sha256(b"\x01" + link + leaf).digest() != stored:
+                    find(seq, "does not follow its predecessor")
+            except (TypeError, AttributeError):  # text or a number where bytes belong
+                find(seq, "a column has a wrong type")
+            link = stored if type(stored) is bytes else GENESIS
+            expected += 1
+            span.count += 1
+            if not span.count % _STEP:
+                progress(_STEP)
+        if expected <= span.last:
+            find(expected, "is missing")
+        progress(span.count % _STEP)
+
+    def _link_before(self) -> bytes:
+        if self.span.first == 1:
+            return GENESIS
+        row = self._connection.execute(
+            "SELECT link FROM ledger WHERE seq = ?", (self.span.first - 1,)
+        ).fetchone()
+        return row[0] if row is not None and type(row[0]) is bytes else GENESIS
+
+    def _erased(self, seq: int, kind: str) -> None:
+        if kind in KEPT:
+            self.find(seq, f"a {kind} record is never erased")
+        if kind == "events.batch":
+            self._batches.skip()
+        runs = self.span.erased
+        if runs and runs[-1][1] == seq - 1:
+            runs[-1] = (runs[-1][0], seq)
+        else:
+            runs.append((seq, seq))
+
+    def _keep(
+        self, seq: int, kind: str, time: int, chain: str, link: bytes, leaf: bytes, body: bytes
+    ) -> None:
+        if kind.startswith(_ALERTS):
+            try:
+                alert = _alert(body).data.alert
+                self.span.alerts[alert.id] = seq
+                shelf = (alert.severity, alert.status, alert.category, alert.source)
+                if shelf not in self._shelves:
+                    self._shelves.add(shelf)
+                    self.span.shelves.append(shelf)
+            except msgspec.DecodeError as fault:
+                self.find(seq, f"is no alert record: {fault}")
+        elif kind in _JUDGED:
+            self.span.kept.append(Kept(seq, kind, time, chain, link, leaf, body))

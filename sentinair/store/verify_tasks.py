@@ -1,0 +1,61 @@
+"""The parts of verifying that need nothing of each other: any process with the same snapshot may do any of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sentinair.store.verify_plan import Finding, Plan
+from sentinair.store.verify_search import check_search
+from sentinair.store.verify_span import Span, scan
+from sentinair.store.verify_tables import MAX_LINES, Find, check_integrity, check_schema
+
+__all__ = ["Done", "Task", "perform", "tasks_for"]
+
+SPAN_RECORDS: Final = 25_000
+
+
+class Task(msgspec.Struct, frozen=True):
+    """kind "span" reads records first..last; the others look at the whole file."""
+
+    kind: str  # span | integrity | schema | search
+    first: int = 0
+    last: int = 0
+
+
+class Done(msgspec.Struct):
+    """The result of one task."""
+
+    findings: list[Finding]
+    span: Span | None = None
+
+
+def tasks_for(plan: Plan) -> list[Task]:
+    """All tasks, the long ones first."""
+    whole = [Task("integrity"), Task("search"), Task("schema")]
+    last = plan.head.seq
+    firsts = range(1, last + 1, SPAN_RECORDS)
+    return whole + [Task("span", first, min(first + SPAN_RECORDS - 1, last)) for first in firsts]
+
+
+def perform(
+    connection: sqlite3.Connection, plan: Plan, task: Task, told: Callable[[int], None]
+) -> Done:
+    """Do one task.  told: how many more records were read.  What cannot be read is a finding."""
+    if task.kind == "span":
+        return Done([], scan(connection, plan, task.first, task.last, told))
+    checks: dict[str, tuple[str, Callable[[sqlite3.Connection, Find], None]]] = {
+        "integrity": ("file", check_integrity),
+        "schema": ("schema", check_schema),
+        "search": ("search index", check_search),
+    }
+    where, run = checks[task.kind]
+    found: list[str] = []
+    try:
+        run(connection, found.append)
+    except (sqlite3.Error, msgspec.DecodeError, ValueError, TypeError) as fault:
+        found.append(f"cannot be read: {fault}")
+    return Done([Finding(where, what) for what in found[:MAX_LINES]])

@@ -8,9 +8,10 @@ from itertools import islice
 import click
 import msgspec
 
-from sentinair.alerts import explain as explaining
+from sentinair.alerts.explain import explain as explained
+from sentinair.alerts.explain import explain_json
 from sentinair.cli.moments import local, offset, short
-from sentinair.cli.options import interval, json_option, limit_option
+from sentinair.cli.options import comment_option, interval, json_option, limit_option, source_option
 from sentinair.cli.output import emit, fields, table
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import find_alert, newest_alerts, reading
@@ -34,9 +35,7 @@ def alerts() -> None:
 @interval
 @click.option("--severity", multiple=True, type=click.Choice(SEVERITIES), help="May be repeated.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="May be repeated.")
-@click.option(
-    "--source", multiple=True, metavar="NAME", help="Which detector: sigma, gap, … May be repeated."
-)
+@source_option("Which detector: sigma, gap, … May be repeated.")
 @limit_option(50)
 @json_option
 @pass_places
@@ -155,9 +154,9 @@ def explain(places: Places, alert_id: str, as_json: bool) -> None:
     with reading(places) as reader:
         alert = find_alert(reader, alert_id)
     if as_json:
-        emit(explaining.as_json(alert))
+        emit(explain_json(alert))
     else:
-        click.echo(explaining.text(alert))
+        click.echo(explained(alert), nl=False)
 
 
 def _answer(
@@ -188,10 +187,10 @@ def _answer(
         click.get_current_context().exit(first.exit_status)
 
 
-def _verb(name: str, verb: str, help: str) -> None:
-    @alerts.command(name=name, help=help)
+def _verb(name: str, verb: str, about: str) -> None:
+    @alerts.command(name=name, help=about)
     @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-    @click.option("--comment", help="Why; it stands in the record.")
+    @comment_option
     @json_option
     @pass_places
     def answer(places: Places, ids: tuple[str, ...], comment: str | None, as_json: bool) -> None:

@@ -13,9 +13,11 @@ from sentinair.cli.doctor_findings import Finding, fail, ok, warn
 from sentinair.cli.moments import ago, span
 from sentinair.cli.places import Places
 from sentinair.cli.reading import reading
+from sentinair.cli.status import left
 from sentinair.errors import EngineAbsent, PermissionFault, SentinairError
 from sentinair.ipc.control import call
 from sentinair.settings.load import load
+from sentinair.store.reserve import NAME as RESERVE
 
 __all__ = ["configuration", "disk", "engine", "record", "sockets", "state_directory"]
 
@@ -139,26 +141,24 @@ def record(places: Places) -> tuple[list[Finding], int | None]:
     """The lines on the ledger, and the wall clock of its newest record (None: no record)."""
     try:
         with reading(places) as reader:
-            head = reader.head()
-            open_gaps = len(reader.gaps(open_only=True))
+            found = left(reader)
     except SentinairError as fault:
-        return [fail("record", str(fault), fault.remedy or "start the agent once")], None
+        return [fail("record", str(fault), "start the agent once, or give --state DIR")], None
     now = time.time_ns()
-    lines = [ok("record", f"{head.seq} records, the newest {ago(head.time_ns, now)}")]
-    if open_gaps:
-        lines.append(warn("gaps", f"{open_gaps} not yet restored", "`sentinair status` names them"))
+    newest, sealed = found.last_record_ns, found.last_checkpoint_ns
+    lines = [
+        ok("record", f"{found.records} records, the newest {_when(newest, now)}"),
+        ok("gaps", "none open")
+        if not found.open_gaps
+        else warn("gaps", f"{found.open_gaps} not yet restored", "`sentinair status` names them"),
+    ]
+    text = f"the last {_when(sealed, now)}"
+    if sealed is None or now - sealed > OLD_CHECKPOINT_NS:
+        lines.append(warn("checkpoint", text, "a running agent makes one a minute"))
     else:
-        lines.append(ok("gaps", "none open"))
-    if head.checkpoint_ns is None:
-        lines.append(warn("checkpoint", "none yet", "the first comes within a minute"))
-    elif now - head.checkpoint_ns > OLD_CHECKPOINT_NS:
-        lines.append(
-            warn(
-                "checkpoint",
-                f"the last is from {ago(head.checkpoint_ns, now)}",
-                "start the agent: it seals",
-            )
-        )
-    else:
-        lines.append(ok("checkpoint", f"the last is from {ago(head.checkpoint_ns, now)}"))
-    return lines, head.time_ns
+        lines.append(ok("checkpoint", text))
+    return lines, newest
+
+
+def _when(time_ns: int | None, now_ns: int) -> str:
+    return "never" if time_ns is None else ago(time_ns, now_ns)

@@ -140,7 +140,7 @@ def _show(places: Places, outcomes: list[Outcome]) -> None:
 def _ended_cleanly() -> Iterator[None]:
     """SIGTERM removes what the acts made, as Ctrl-C does."""
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
         raise SentinairError(
             "ended by SIGTERM", where="drill", remedy="what the drill had made is removed"
         )

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -30,7 +30,7 @@ class Act(Protocol):
     token: str
     expects: str
 
-    def done(self) -> Iterator[int]:
+    def done(self) -> AbstractContextManager[int]:
         """A context: on entry the act is done and its steady time (ns) given; on exit every trace is removed."""
         ...
 

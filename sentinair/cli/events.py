@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from itertools import islice
@@ -11,17 +12,19 @@ import click
 
 from sentinair.cli.events_text import summary
 from sentinair.cli.moments import offset, short
-from sentinair.cli.options import interval, json_option, limit_option
+from sentinair.cli.options import interval, json_option, limit_option, source_option
 from sentinair.cli.output import cut, emit, table, width
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import newest_events, reading
 from sentinair.codecs.event_json import render
 from sentinair.model.event import KINDS
-from sentinair.store.read import EventFilter, Found
+from sentinair.store.events import StoredEvent
+from sentinair.store.read import EventFilter, Reader, StreamCount
 
 __all__ = ["events"]
 
 FOLLOW_SECS: Final = 0.2
+CHUNK_ROWS: Final = 500  # rows aligned together; more are not held at once
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -33,17 +36,17 @@ def events() -> None:
 def _which(command: _F) -> _F:
     """--kind and --source."""
     kind = click.option("--kind", multiple=True, type=click.Choice(KINDS), help="May be repeated.")
-    source = click.option(
-        "--source",
-        multiple=True,
-        metavar="NAME",
-        help="Which source: fanotify, cnproc, rescan, … May be repeated.",
+    return kind(
+        source_option("Which source: fanotify, cnproc, rescan, … May be repeated.")(command)
     )
-    return kind(source(command))
 
 
-def _rendered(found: Found) -> dict[str, Any]:
+def _rendered(found: StoredEvent) -> dict[str, Any]:
     return render(found.id, found.event, found.process, found.source)
+
+
+def _cells(found: StoredEvent) -> tuple[str, str, str, str]:
+    return str(found.id), short(found.time_ns), found.kind, summary(_rendered(found))
 
 
 @events.command(name="list")
@@ -62,20 +65,91 @@ def list_command(
     as_json: bool,
 ) -> None:
     """List events, the newest first."""
-    wanted = EventFilter(since_ns=since_ns, until_ns=until_ns, kind=kind, source=source)
     with reading(places) as reader:
-        found = newest_events(reader, wanted)
+        found = newest_events(reader, EventFilter(since_ns, until_ns, kind, source))
+        chosen = islice(found, limit or None)
         if as_json:
-            for one in islice(found, limit or None):
+            for one in chosen:
                 emit(_rendered(one))
             return
-        rows = [
-            (str(one.id), short(one.event.seen_ns), one.kind, summary(_rendered(one)))
-            for one in islice(found, limit or None)
+        shown = 0
+        while rows := [_cells(one) for one in islice(chosen, CHUNK_ROWS)]:
+            table(("ID", f"TIME ({offset()})", "KIND", "WHAT"), rows)
+            shown += len(rows)
+        if not shown:
+            click.echo("No events.")
+        elif next(found, None) is not None:
+            click.echo(f"The newest {shown}; --limit 0 shows all, --until goes further back.")
+
+
+@events.command()
+@_which
+@limit_option(10)
+@json_option
+@pass_places
+def tail(
+    places: Places, kind: tuple[str, ...], source: tuple[str, ...], limit: int, as_json: bool
+) -> None:
+    """Follow new events, the oldest first, until Ctrl-C; begins with the last ones."""
+    wanted = EventFilter(kind=kind, source=source)
+    with reading(places) as reader:
+        last = reader.last_event_id()
+        for one in reversed(list(islice(newest_events(reader, wanted), limit or None))):
+            _line(one, as_json)
+    while True:
+        sys.stdout.flush()
+        time.sleep(FOLLOW_SECS)
+        # Opened anew each time: an engine that starts meanwhile changes how the file must be opened.
+        with reading(places) as reader:
+            newest = reader.last_event_id()
+            while found := reader.events_after(last, wanted, CHUNK_ROWS):
+                for one in found:
+                    _line(one, as_json)
+                last = found[-1].id
+            last = max(last, newest)  # what did not match need not be looked at again
+
+
+def _line(found: StoredEvent, as_json: bool) -> None:
+    if as_json:
+        emit(_rendered(found))
+        return
+    number, moment, kind, what = _cells(found)
+    begin = f"{number:>8}  {moment}  {kind:7}  "
+    click.echo(begin + cut(what, max(20, width() - len(begin))))
+
+
+@events.command()
+@interval
+@_which
+@json_option
+@pass_places
+def count(
+    places: Places,
+    since_ns: int | None,
+    until_ns: int | None,
+    kind: tuple[str, ...],
+    source: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say how many events are stored, by kind and source."""
+    with reading(places) as reader:
+        streams = [
+            one
+            for one in reader.event_counts()
+            if one.kind in (kind or (one.kind,)) and one.source in (source or (one.source,))
         ]
-        more = next(found, None) is not None
-    table(("ID", f"TIME ({offset()})", "KIND", "WHAT"), rows)
-    if more:
-        click.echo(f"The newest {len(rows)}; --limit 0 shows all, --until goes further back.")
-    if not rows:
-        click.echo("No events.")
+        if since_ns is not None or until_ns is not None:
+            streams = [_within(reader, one, since_ns, until_ns) for one in streams]
+    if as_json:
+        for one in streams:
+            emit(one)
+        return
+    table(("COUNT", "KIND", "SOURCE"), [(str(one.count), one.kind, one.source) for one in streams])
+    click.echo(f"{sum(one.count for one in streams)} in all")
+
+
+def _within(
+    reader: Reader, stream: StreamCount, since_ns: int | None, until_ns: int | None
+) -> StreamCount:
+    wanted = EventFilter(since_ns, until_ns, (stream.kind,), (stream.source,))
+    return StreamCount(stream.kind, stream.source, reader.count_events(wanted, cap=None))

@@ -13,14 +13,14 @@ __all__ = ["LazyGroup"]
 class LazyGroup(click.Group):
     """members: command name to `module:attribute`, in the order in which help lists them."""
 
-    def __init__(self, name: str, *, members: Mapping[str, str], help: str) -> None:
-        super().__init__(name, help=help)
+    def __init__(self, name: str, *, members: Mapping[str, str], about: str) -> None:
+        super().__init__(name, help=about)
         self._members = dict(members)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(self._members)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         target = self._members.get(cmd_name)
         if target is None:
             return None

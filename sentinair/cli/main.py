@@ -37,7 +37,7 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell says it
 PIPE_CLOSED: Final = 141  # 128 + SIGPIPE, as any program that writes to `head` ends
 
 program = LazyGroup(
-    "sentinair", members=MEMBERS, help="Sentinair: an air-gapped security agent for one host."
+    "sentinair", members=MEMBERS, about="Sentinair: an air-gapped security agent for one host."
 )
 program.context_settings = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 

@@ -11,7 +11,7 @@ import click
 
 from sentinair.errors import UsageFault
 
-__all__ = ["MOMENT", "Moment", "ago", "local", "offset", "parse", "short", "span"]
+__all__ = ["ago", "as_moment", "local", "offset", "parse", "short", "span"]
 
 _RELATIVE: Final = re.compile(r"(\d{1,9})\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -42,23 +42,14 @@ def parse(text: str, now_ns: int) -> int:
     return max(0, (since.days * 86400 + since.seconds) * _NS + since.microseconds * 1000)
 
 
-class Moment(click.ParamType):
-    """A click type over parse(); the value is in nanoseconds since the epoch."""
-
-    name = "time"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse(str(value), time.time_ns())
-        except UsageFault as fault:
-            self.fail(str(fault), param, ctx)
-
-
-MOMENT: Final = Moment()
+def as_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    """A click callback over parse(): nanoseconds since the epoch, None where the option was not given."""
+    if value is None:
+        return None
+    try:
+        return parse(value, time.time_ns())
+    except UsageFault as fault:
+        raise click.BadParameter(str(fault), ctx, param) from fault
 
 
 def local(time_ns: int) -> str:

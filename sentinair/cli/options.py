@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from sentinair.cli.moments import MOMENT
+from sentinair.cli.moments import as_moment
+from sentinair.model.text import shown
 
-__all__ = ["interval", "json_option", "limit_option"]
+__all__ = [
+    "comment_option",
+    "interval",
+    "json_option",
+    "limit_option",
+    "public_key_option",
+    "source_option",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -30,9 +39,48 @@ def limit_option(default: int) -> Callable[[_F], _F]:
 def interval(command: _F) -> _F:
     """--since and --until, as since_ns and until_ns (None: no bound)."""
     since = click.option(
-        "--since", "since_ns", type=MOMENT, help="Not before: ISO 8601, or relative like 2h, 3d."
+        "--since",
+        "since_ns",
+        metavar="TIME",
+        callback=as_moment,
+        help="Not before: ISO 8601, or relative like 2h, 3d.",
     )
     until = click.option(
-        "--until", "until_ns", type=MOMENT, help="Not after: ISO 8601, or relative like 2h, 3d."
+        "--until",
+        "until_ns",
+        metavar="TIME",
+        callback=as_moment,
+        help="Not after: ISO 8601, or relative like 2h, 3d.",
     )
     return since(until(command))
+
+
+public_key_option: Final = click.option(
+    "--public-key",
+    "public_key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The enrolment key, best from a place of its own. Default: keys/enrolment.pub of the state.",
+)
+
+
+def _as_text(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """An argument may hold bytes that are no text (PEP 383); they are escaped as everywhere else."""
+    return None if value is None else shown(value)
+
+
+def _as_texts(
+    _ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    return tuple(shown(one) for one in value)
+
+
+def source_option(about: str) -> Callable[[_F], _F]:
+    """--source NAME, which may be repeated."""
+    return click.option("--source", metavar="NAME", multiple=True, callback=_as_texts, help=about)
+
+
+def comment_option(command: _F) -> _F:
+    """--comment TEXT."""
+    return click.option(
+        "--comment", metavar="TEXT", callback=_as_text, help="Why; it stands in the record."
+    )(command)

@@ -1,28 +1,57 @@
-"""The database, opened for one command; works whether or not the engine runs."""
+"""The database, read for one command; works whether or not the engine runs."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Final
 
 from sentinair.cli.places import Places
-from sentinair.errors import EngineAbsent
-from sentinair.store.read import Reader
+from sentinair.errors import UsageFault
+from sentinair.model.alert import Alert
+from sentinair.model.text import shown
+from sentinair.store.events import StoredEvent
+from sentinair.store.read import AlertFilter, Cursor, EventFilter, Reader
 
-__all__ = ["reading"]
+__all__ = ["find_alert", "newest_alerts", "newest_events", "reading"]
+
+PAGE_ROWS: Final = 500  # of one look at the database: a look lasts milliseconds
+_ALERT_ID: Final = re.compile(r"[0-9a-f-]{1,36}")
 
 
-@contextmanager
-def reading(places: Places) -> Iterator[Reader]:
-    """A reader of this state's database, closed afterwards.  Raises EngineAbsent if there is no database yet."""
-    if not places.database.exists():
-        raise EngineAbsent(
-            "there is no record yet",
-            where=str(places.database),
-            remedy="start the agent, or give --state DIR",
+def reading(places: Places) -> Reader:
+    """A reader of this state's database, to be used in a `with`.  Raises StorageFault, PermissionFault."""
+    return Reader.open(places.state)
+
+
+def newest_alerts(reader: Reader, wanted: AlertFilter) -> Iterator[Alert]:
+    """All alerts that match, the newest first, a page at a time."""
+    after: Cursor | None = None
+    while True:
+        page = reader.alerts(wanted, after, PAGE_ROWS)
+        yield from page.rows
+        after = page.next
+        if after is None:
+            return
+
+
+def newest_events(reader: Reader, wanted: EventFilter) -> Iterator[StoredEvent]:
+    """All events that match, the newest first, a page at a time."""
+    after: Cursor | None = None
+    while True:
+        page = reader.events(wanted, after, PAGE_ROWS)
+        yield from page.rows
+        after = page.next
+        if after is None:
+            return
+
+
+def find_alert(reader: Reader, prefix: str) -> Alert:
+    """The alert with this id, or the only one whose id begins so.  Raises UsageFault if there is none or several."""
+    wanted = prefix.strip().lower()
+    alert = reader.alert(wanted) if _ALERT_ID.fullmatch(wanted) else None
+    if alert is None:
+        raise UsageFault(
+            f"there is no alert {shown(prefix)!r}", remedy="`sentinair alerts list` shows their ids"
         )
-    reader = Reader.open(places.state)
-    try:
-        yield reader
-    finally:
-        reader.close()
+    return alert

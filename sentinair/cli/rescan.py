@@ -28,12 +28,18 @@ def rescan(places: Places, path: Path, as_json: bool) -> None:
     absolute = path.absolute()
     if ".." in absolute.parts:
         raise UsageFault("may not hold '..'", where=str(path), remedy="give the path itself")
-    answer = call(places.control, "rescan", {"path": bytes(absolute)})
-    scan = answer.get("scan") if isinstance(answer, dict) else None
+    try:
+        name = bytes(absolute).decode()
+    except UnicodeDecodeError as fault:
+        raise UsageFault(
+            "is not UTF-8",
+            where=str(absolute),
+            remedy="rescan the directory above it: that lists it too",
+        ) from fault
+    call(places.control, "rescan", {"path": name})
     if as_json:
-        emit({"path": shown(bytes(absolute)), "scan": scan})
+        emit({"path": shown(name), "asked": True})
     else:
-        number = "" if scan is None else f" (scan {scan})"
         click.echo(
-            f"rescan of {shown(bytes(absolute))} asked for{number}; what it finds: sentinair events list"
+            f"The rescan of {shown(name)} is asked for; what it finds: sentinair events list --source rescan"
         )

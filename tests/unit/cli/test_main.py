@@ -135,7 +135,7 @@ def test_a_reader_that_went_away_ends_it_silently() -> None:
 
 
 def test_a_member_that_is_no_command_is_refused() -> None:
-    group = LazyGroup("x", members={"bad": "os:path"}, help="")
+    group = LazyGroup("x", members={"bad": "os:path"}, about="")
     context = click.Context(group)
     with pytest.raises(TypeError, match="os:path"):
         group.get_command(context, "bad")

@@ -25,7 +25,7 @@ from sentinair.monitors.names import Names, Verdict, before
 __all__ = ["NAME", "Request", "Rescanner"]
 
 NAME: Final = "rescan"  # the source of its events
-MAX_DEPTH: Final = 200  # steps below a root; each is an open descriptor
+MAX_DEPTH: Final = 128  # steps below a root; each is an open descriptor
 MAX_ROOTS: Final = 1000  # asked for at once; more become all
 MAX_ENTERED: Final = 4096  # directories that moved in and wait; more become a walk over all
 MAX_UNREADABLE: Final = 100

@@ -13,11 +13,11 @@ from typing import Final
 import msgspec
 import yaml
 
-from sentinair.errors import ConfigFault, Fault, StorageFault, UsageFault
+from sentinair.errors import ConfigFault, Fault, UsageFault
 from sentinair.settings.describe import described
-from sentinair.settings.guarded import write_atomically
+from sentinair.settings.guarded import read_guarded, write_atomically
 from sentinair.settings.load import judge, read_documents
-from sentinair.settings.nodes import parse
+from sentinair.settings.nodes import MAX_BYTES, parse
 
 __all__ = ["Change", "set_value"]
 
@@ -74,11 +74,9 @@ def _check_key(key: str) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8")
+        return read_guarded(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
         return ""
-    except OSError as fault:
-        raise StorageFault(f"cannot be read: {fault.strerror}", where=str(path)) from fault
 
 
 def _scalar_text(value: str, key: str) -> str:

@@ -112,9 +112,12 @@ class Fanotify:
         flags = _MARK_ADD | _MARK_FILESYSTEM
         _checked(_mark(self._file, flags, self.level.mask, _AT_FDCWD, path), "fanotify_mark")
 
-    def mark_reading(self, path: bytes) -> None:
-        """Report openings of this one file.  The mark is on the inode: a replaced file needs it again."""
-        flags = _MARK_ADD | _MARK_DONT_FOLLOW
+    def mark_reading(self, path: bytes, *, follow: bool = False) -> None:
+        """Report openings of this one file.  The mark is on the inode: a replaced file needs it again.
+
+        Raises OSError, FileNotFoundError too.
+        """
+        flags = _MARK_ADD if follow else _MARK_ADD | _MARK_DONT_FOLLOW
         _checked(_mark(self._file, flags, _OPEN, _AT_FDCWD, path), "fanotify_mark")
 
     def read(self, size: int = READ_BYTES) -> bytes:
@@ -179,6 +182,9 @@ def raise_file_limit() -> int:
     unlimited = hard == resource.RLIM_INFINITY
     wanted = _WANTED_FILES if unlimited else min(hard, _WANTED_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        except (OSError, ValueError):  # the unit's filter forbids prlimit; its LimitNOFILE stands
+            pass
     return READ_BYTES if soft == resource.RLIM_INFINITY or soft >= 8192 else READ_BYTES // 16

@@ -37,7 +37,7 @@ class Marks:
         self._directories = directories
         self._marked: set[bytes] = set()  # devices
         self._refused: set[tuple[bytes, bytes]] = set()  # device, point
-        self._points: dict[bytes, list[bytes]] = {}
+        self._places: dict[bytes, list[bytes]] = {}
         self.barred: frozenset[bytes] = frozenset()
         """Mount points no system call may touch: a server behind them may never answer."""
         self.notes: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Marks:
             if self._holds_watched(mount) and covering(mounts, mount.point) is mount
         ]
         self._marked &= {mount.device for mount in mounts}
-        points: dict[bytes, list[bytes]] = {}
+        places: dict[bytes, list[bytes]] = {}
         marked: list[bytes] = []
         refused: dict[Mount, str] = {}
         for mount in sorted(relevant, key=lambda mount: (mount.root != b"/", len(mount.point))):
@@ -68,11 +68,16 @@ class Marks:
             except OSError as fault:
                 refused[mount] = fault.strerror or str(fault)
                 continue
-            points.setdefault(fsid, []).append(mount.point)
-        if points != self._points:
-            self._points = points
-            self._directories.place(points)
+            places.setdefault(fsid, []).append(mount.point)
+        if places != self._places:
+            self._places = places
+            self._directories.place(places)
         return Applied(tuple(marked), self._told_once(refused))
+
+    @property
+    def points(self) -> frozenset[bytes]:
+        """Mount points of all that is marked."""
+        return frozenset(point for points in self._places.values() for point in points)
 
     def _holds_watched(self, mount: Mount) -> bool:
         return not mount.pseudo and self._watch.directory(mount.point).below

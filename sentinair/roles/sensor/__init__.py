@@ -1,0 +1,10 @@
+"""The role `sensor`: files, hashes, rescans and the inventory of processes; privileged, without network.
+
+python -m sentinair.roles.sensor --settings FILE --socket PATH
+
+role      the loop: kernel, engine, workers, clock
+files     the file source chosen here, behind one face
+outbox    the lanes, and what becomes of events and gaps on their way into them
+hashes    files and executables to the hashing worker and back
+processes inventory, and polling where there is no process connector
+"""

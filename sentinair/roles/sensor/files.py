@@ -1,0 +1,191 @@
+"""The file source that works here, behind one face: fanotify where it can be had, else inotify."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Protocol
+
+import msgspec
+
+from sentinair.kernel import fanotify
+from sentinair.kernel.handles import Directories
+from sentinair.kernel.mounts import MountTable, covering
+from sentinair.kernel.records import Moved, Records, Sweep
+from sentinair.model.event import CREATE, DELETE, RENAME
+from sentinair.model.ports import Probe
+from sentinair.monitors.file import FileMonitor, Taken
+from sentinair.monitors.marks import Marks
+from sentinair.monitors.watch import Watch
+from sentinair.settings.compiled import SensorSettings
+
+__all__ = ["FanotifyFiles", "FileSource", "Reading", "watch_of"]
+
+
+class Reading(msgspec.Struct):
+    """What one read of a file source, or one look at the mount table, brought."""
+
+    taken: Taken
+    overflow: bool = False
+    entered: list[bytes] = []  # directories whose content came without events: to be listed at once
+    rewalk: list[bytes] = []  # paths whose content went without events: to be compared
+    refused: list[tuple[bytes, str]] = []  # mount points that cannot be watched, and why
+
+
+class FileSource(Protocol):
+    """Where file events come from."""
+
+    name: str
+    probe: Probe
+    monitor: FileMonitor
+
+    def fileno(self) -> int: ...
+    def read(self) -> Reading:
+        """What waits.  Raises OSError when the source is broken for good."""
+        ...
+
+    def mounted(self) -> Reading:
+        """The mount table changed: watch what came."""
+        ...
+
+    def test(self) -> None:
+        """Cause a record of the source's own, to be read like any other."""
+        ...
+
+    def counters(self) -> dict[str, int]: ...
+    def notes(self) -> tuple[str, ...]: ...
+    def close(self) -> None: ...
+
+
+def watch_of(settings: SensorSettings) -> Watch:
+    """The globs of the settings; the state directory is watched and critical whatever they say."""
+    files = settings.files
+    state = os.fsencode(settings.state)
+    encode = os.fsencode
+    return Watch(
+        (*map(encode, files.watch), state),
+        map(encode, files.ignore),
+        (*map(encode, files.critical), state),
+        map(encode, files.hash),
+    )
+
+
+class FanotifyFiles:
+    """fanotify: names, processes, rename pairs."""
+
+    name = "fanotify"
+
+    def __init__(
+        self, settings: SensorSettings, watch: Watch, table: MountTable, level: fanotify.Level
+    ) -> None:
+        """Raises OSError if the group cannot be opened; mounts that refuse a mark are told by mounted()."""
+        self.probe = Probe(
+            self.name, works=True, reason=f"works: {level.name}", limits=level.limits
+        )
+        self._read_bytes = fanotify.raise_file_limit()
+        self._group = fanotify.Fanotify(level)
+        self._watch = watch
+        self._table = table
+        self._directories = Directories(watch.directory)
+        self._records = Records(self._directories, pidfds=level.pidfds)
+        self._marks = Marks(self._group, watch, self._directories)
+        self._reading = frozenset(map(os.fsencode, settings.files.read_watch))
+        self.monitor = FileMonitor(os.fsencode(settings.state), barred=lambda: self._marks.barred)
+        self._unnamed = 0
+        self._seen = 0
+        self._test_file = os.memfd_create("sentinair-test", os.MFD_CLOEXEC)
+        self._can_test = self._mark_test()
+
+    def fileno(self) -> int:
+        return self._group.fileno()
+
+    def read(self) -> Reading:
+        data = self._group.read(self._read_bytes)
+        seen_ns, mono_ns = time.time_ns(), time.monotonic_ns()
+        if not data:
+            return Reading(Taken([], [], {}))
+        sweep = self._records.cut(data)
+        self._seen += sweep.records
+        self._unnamed += sweep.unnamed
+        if sweep.overflow:  # the rename of a directory may be among what is lost
+            self._directories.clear()
+        reading = Reading(self.monitor.take(sweep, seen_ns, mono_ns), sweep.overflow)
+        self._renew_marks(reading.taken)
+        self._follow(sweep, reading)
+        return reading
+
+    def mounted(self) -> Reading:
+        mounts = self._table.read()
+        before = set(self._marks.points)
+        applied = self._marks.apply(mounts)
+        gone = before - set(self._marks.points)
+        for path in self._reading:
+            self._mark_reading(path)
+        reading = Reading(Taken([], [], {}), refused=list(applied.refused))
+        reading.entered = list(applied.marked)
+        reading.rewalk = [point for point in gone if covering(mounts, point) is not None]
+        return reading
+
+    def test(self) -> None:
+        if self._can_test:
+            os.close(os.open(f"/proc/self/fd/{self._test_file}", os.O_RDONLY | os.O_CLOEXEC))
+
+    def counters(self) -> dict[str, int]:
+        return {
+            "file_records": self._seen,
+            "file_unnamed": self._unnamed,
+            "own_writes_dropped": self.monitor.own_dropped,
+            "directories_cached": len(self._directories),
+        }
+
+    def notes(self) -> tuple[str, ...]:
+        return self._marks.notes
+
+    def close(self) -> None:
+        self._group.close()
+        os.close(self._test_file)
+
+    def _follow(self, sweep: Sweep, reading: Reading) -> None:
+        """Directories that moved: what is in them now has other paths, without an event for each."""
+        for moved in sweep.moved:
+            if moved.new_path is not None and self._holds(moved.new_path):
+                reading.entered.append(moved.new_path)
+            if self._lost_sight(moved):
+                assert moved.old_path is not None
+                reading.rewalk.append(moved.old_path)
+
+    def _holds(self, path: bytes) -> bool:
+        verdict = self._watch.directory(path)
+        return verdict.any or verdict.below
+
+    def _lost_sight(self, moved: Moved) -> bool:
+        """Below the old path something was watched, and no event of the directory itself says it went."""
+        old = moved.old_path
+        if old is None or not self._holds(old):
+            return False
+        new_flags = 0 if moved.new_path is None else self._watch.flags(moved.new_path)
+        return not (self._watch.flags(old) | new_flags)
+
+    def _renew_marks(self, taken: Taken) -> None:
+        """A path watched for reading stands for another file now: its mark went with the old one."""
+        if not self._reading:
+            return
+        for event in (*taken.vital, *taken.bulk) if taken.bulk else taken.vital:
+            if event.actions & (CREATE | RENAME | DELETE) and event.path in self._reading:
+                self._mark_reading(event.path)
+
+    def _mark_reading(self, path: bytes) -> None:
+        mount = covering(self._table.read(), path)
+        if mount is None or mount.untouchable:
+            return
+        try:
+            self._group.mark_reading(path)
+        except OSError:
+            return  # not there: its creation will be an event
+
+    def _mark_test(self) -> bool:
+        try:
+            self._group.mark_reading(b"/proc/self/fd/%d" % self._test_file, follow=True)
+        except OSError:
+            return False
+        return True

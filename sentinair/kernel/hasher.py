@@ -127,12 +127,13 @@ class HashWorker:
                 if self._socket is None:
                     self._start_child()
                 self._send(request)
-                return None
             except BrokenPipeError:  # it ended for want of work just now
                 self._end_child(kill=False)
             except OSError as fault:
                 self._end_child(kill=True)
                 return self._given_up(f"no hashing process: {fault.strerror}")
+            else:
+                return None
         return self._given_up("the hashing process ends at once")
 
     def _send(self, request: HashRequest) -> None:

@@ -42,21 +42,25 @@ _searched = msgspec.json.Decoder(_Searched).decode
 
 def search_text(body: bytes) -> str:
     """What the search index holds for an alert, made from its JSON body."""
-    found = _searched(body)
+    return _text(_searched(body))
+
+
+def _text(found: _Searched | Alert) -> str:
     words = (found.title, found.description, found.filename, found.process, found.user)
     return "\n".join([word for word in words if word])
 
 
 class _Row(msgspec.Struct):
-    """One alert's row while a commit changes it; text None: its index entry is not touched."""
+    """One alert's row while a commit changes it."""
 
     number: int
     shelf: int
     time: int
     seq: int
     body: bytes
+    text: str  # what the index is to hold
     fresh: bool  # not in the table yet
-    old_text: str | None = None  # what the index holds
+    old_text: str | None = None  # what the index holds; None: nothing
 
 
 class Alerts:
@@ -88,11 +92,13 @@ class Alerts:
             draft.append(change.kind, data)
             shelf = self._shelf((alert.severity, alert.status, alert.category, alert.source))
             if row is None:
-                rows[alert.id] = _Row(self._next, shelf, alert.time_ns, seq, body, fresh=True)
+                row = _Row(self._next, shelf, alert.time_ns, seq, body, _text(alert), fresh=True)
+                rows[alert.id] = row
                 self._next += 1
             else:
                 counts[row.shelf] -= 1
-                row.shelf, row.time, row.seq, row.body = shelf, alert.time_ns, seq, body
+                row.shelf, row.time, row.seq = shelf, alert.time_ns, seq
+                row.body, row.text = body, _text(alert)
                 rows[alert.id] = row
             counts[shelf] += 1
         self._write_rows(rows)
@@ -114,8 +120,11 @@ class Alerts:
             "UPDATE alerts SET shelf = ?, time = ?, seq = ?, body = ? WHERE number = ?",
             [(row.shelf, row.time, row.seq, row.body, row.number) for row in changed],
         )
-        texts = [(row.number, search_text(row.body), row.old_text) for row in rows.values()]
-        texts = [item for item in texts if item[1] != item[2]]
+        texts = [
+            (row.number, row.text, row.old_text)
+            for row in rows.values()
+            if row.text != row.old_text
+        ]
         forget(self._connection, [(number, old) for number, _, old in texts if old is not None])
         execute(
             "INSERT INTO alert_search(rowid, text) VALUES(?, ?)",
@@ -131,7 +140,8 @@ class Alerts:
         if found is None:
             return None
         number, shelf, time, seq, body = found
-        return _Row(number, shelf, time, seq, body, fresh=False, old_text=search_text(body))
+        text = search_text(body)
+        return _Row(number, shelf, time, seq, body, text, fresh=False, old_text=text)
 
     def _shelf(self, shelf: Shelf) -> int:
         known = self._shelves.get(shelf)

@@ -33,7 +33,7 @@ class EventFilter(msgspec.Struct, frozen=True):
 class AlertFilter(msgspec.Struct, frozen=True):
     """Empty or None: any.  Times: when first raised, wall clock, ns; since included, until not.
 
-    q: words of title, description, file, process and user; all must occur, the last as a beginning.
+    q: words of title, description, file, process and user; all must occur; a* is a beginning.
     """
 
     since_ns: int | None = None

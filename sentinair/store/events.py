@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -83,12 +83,15 @@ class _LaneRow(NamedTuple):
     time: int
 
 
-def stream_totals(rows: Sequence[EventRow]) -> list[tuple[int, int, int]]:
-    """For each stream among rows: how many rows, how many bytes of bodies, stream."""
-    lengths: defaultdict[int, list[int]] = defaultdict(list)
-    for row in rows:
-        lengths[row[1]].append(len(row[6]))
-    return [(len(sizes), sum(sizes), stream) for stream, sizes in lengths.items()]
+def stream_totals(streams: Sequence[int], bodies: Sequence[bytes]) -> list[tuple[int, int, int]]:
+    """For each stream of these rows: how many rows, how many bytes of bodies, stream."""
+    sizes = dict.fromkeys(streams, 0)
+    if len(sizes) == 1:
+        return [(len(bodies), sum(map(len, bodies)), streams[0])]
+    for stream, body in zip(streams, bodies, strict=True):
+        sizes[stream] += len(body)
+    counts = Counter(streams)
+    return [(counts[stream], size, stream) for stream, size in sizes.items()]
 
 
 class Events:
@@ -124,25 +127,20 @@ class Events:
         process_of, processes = self._processes(stamp, pending)
         streams = self._new_streams(pending)
         lanes = self._move_lanes(stamp, pending, committed)
-        stream_of, lane_of = self._streams, {key: row.id for key, row in self._lanes.items()}
+        stream_of = self._streams
+        lane_of = {key: row.id for key, row in self._lanes.items()}
+        bodies = [_encode(p.event) for p in pending]
+        rows_streams = [stream_of[p.kind, p.source] for p in pending]
         rows: list[EventRow] = [
-            (
-                p.id,
-                stream_of[p.kind, p.source],
-                p.time_ns,
-                lane_of[p.lane],
-                p.seq,
-                process_of[id(p.process)],
-                _encode(p.event),
-            )
-            for p in pending
+            (p.id, stream, p.time_ns, lane_of[p.lane], p.seq, process_of[id(p.process)], body)
+            for p, stream, body in zip(pending, rows_streams, bodies, strict=True)
         ]
         execute = self._connection.executemany
         execute("INSERT INTO processes VALUES(?, ?, ?)", processes)
         execute("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
         execute(
             "UPDATE streams SET count = count + ?, bytes = bytes + ? WHERE id = ?",
-            stream_totals(rows),
+            stream_totals(rows_streams, bodies),
         )
         self.next_id = first + len(rows)
         return BatchData(

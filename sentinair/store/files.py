@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 import sqlite3
 import stat
 from collections.abc import Iterable, Sequence
@@ -61,15 +62,15 @@ def _is_directory(state: FileState | None) -> bool:
 
 
 class _Changes:
-    """What one commit does to the table, by path: the last word on each name, and the trees that moved away."""
+    """What one commit does to the table: the last word on each name, and the trees that moved away."""
 
     def __init__(self) -> None:
-        self.last: dict[bytes, _Change] = {}
-        self.trees: list[bytes] = []
+        self.last: dict[_Key, _Change] = {}
+        self.trees: set[bytes] = set()
 
     def found(self, found: Iterable[Found]) -> None:
         for path, state in found:
-            self.last[path] = (state, None)
+            self.last[split(path)] = (state, None)
 
     def events(self, pending: Iterable[Pending]) -> None:
         last = self.last
@@ -79,19 +80,19 @@ class _Changes:
                 continue
             if event.old_path is not None and event.actions & RENAME:
                 self._moved(event.old_path, event.state, item.id)
-            if event.absent:
-                last[event.path] = (None, item.id)
-            elif event.state is not None:
-                last[event.path] = (event.state, item.id)
+            if event.state is not None or event.absent:
+                directory, _, name = event.path.rpartition(b"/")  # split(), without its call
+                last[directory or b"/", name] = (None if event.absent else event.state, item.id)
 
     def _moved(self, path: bytes, state: FileState | None, event_id: int) -> None:
         """The name is gone; a directory took everything below it along, and the sensor lists it anew there."""
-        self.last[path] = (None, event_id)
+        self.last[split(path)] = (None, event_id)
         if state is None or _is_directory(state):
             prefix = path + b"/"
-            for below in [known for known in self.last if known.startswith(prefix)]:
-                del self.last[below]
-            self.trees.append(path)
+            below = [key for key in self.last if key[0] == path or key[0].startswith(prefix)]
+            for key in below:
+                del self.last[key]
+            self.trees.add(path)
 
 
 class Files:
@@ -107,27 +108,29 @@ class Files:
         changes = _Changes()
         changes.found(found)
         changes.events(pending)
-        if not changes.last:
+        last = changes.last
+        if not last:
             return False
-        keys = {path: split(path) for path in changes.last}
-        old = self._rows(list(keys.values()))
-        removed = self._drop_trees(changes, keys, old)
-        new: list[FileRow] = sorted(
-            (*keys[path], _encode(state), event)
-            for path, (state, event) in changes.last.items()
+        old = self._rows(list(last))
+        removed = self._drop_trees(changes, old)
+        new: list[FileRow] = [
+            (*key, _encode(state), event)
+            for key, (state, event) in last.items()
             if state is not None
-        )
-        gone = [key for path, key in keys.items() if changes.last[path][0] is None and key in old]
+        ]
+        new.sort()  # the tree takes neighbours faster
+        gone = [key for key in old if last[key][0] is None]
         removed.extend(old.values())
+        if not (new or removed):
+            return False
         self._connection.executemany("DELETE FROM files WHERE directory = ? AND name = ?", gone)
         self._connection.executemany("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?)", new)
         self.total = (self.total + files_sum(new) - files_sum(removed)) & _MASK
-        if new or removed:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO meta VALUES('files_sum', ?)",
-                (self.total.to_bytes(SUM_BYTES, "big"),),
-            )
-        return bool(new or removed)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES('files_sum', ?)",
+            (self.total.to_bytes(SUM_BYTES, "big"),),
+        )
+        return True
 
     def _rows(self, keys: Sequence[_Key]) -> dict[_Key, FileRow]:
         """The stored rows of these names."""
@@ -142,15 +145,13 @@ class Files:
             at += size
         return rows
 
-    def _drop_trees(
-        self, changes: _Changes, keys: dict[bytes, _Key], old: dict[_Key, FileRow]
-    ) -> list[FileRow]:
+    def _drop_trees(self, changes: _Changes, old: dict[_Key, FileRow]) -> list[FileRow]:
         """Delete all below what moved away, and below directories that are none any more; takes them out of old."""
-        trees = set(changes.trees)
-        for path, (state, _) in changes.last.items():
-            row = old.get(keys[path])
-            if row is not None and not _is_directory(state) and _is_directory(_decode(row[2])):
-                trees.add(path)
+        trees = changes.trees
+        for key, row in old.items():
+            state = changes.last[key][0]
+            if not _is_directory(state) and _is_directory(_decode(row[2])):
+                trees.add(os.path.join(*key))
         removed: list[FileRow] = []
         for path in trees:
             prefix = path if path.endswith(b"/") else path + b"/"

@@ -10,12 +10,13 @@ import heapq
 import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-__all__ = ["END", "Cursor", "Span", "keys"]
+__all__ = ["END", "Cursor", "Span", "keys", "rows_of"]
 
+_BODIES: Final = 500  # rows fetched by one statement
 _LAST: Final = (1 << 63) - 1
 
 
@@ -82,3 +83,18 @@ def _walk(
         yield from cursor.execute(query, arguments)
     finally:
         cursor.close()
+
+
+def rows_of(
+    connection: sqlite3.Connection, query: str, wanted: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    """Rows of these ids (first column) in the order asked for; what is not there is left out.
+
+    query: has {} where the ids go.
+    """
+    rows: dict[int, tuple[Any, ...]] = {}
+    for at in range(0, len(wanted), _BODIES):
+        part = wanted[at : at + _BODIES]
+        for row in connection.execute(query.format(", ".join("?" * len(part))), tuple(part)):
+            rows[row[0]] = row
+    return [rows[number] for number in wanted if number in rows]

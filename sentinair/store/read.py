@@ -33,7 +33,7 @@ from sentinair.store.events import StoredEvent, decode_event, decode_process
 from sentinair.store.files import Files
 from sentinair.store.gaps import GapRow, gap_rows
 from sentinair.store.ledger import read_head
-from sentinair.store.pages import END, Cursor, Span, keys
+from sentinair.store.pages import END, Cursor, Span, keys, rows_of
 from sentinair.store.search import search
 
 __all__ = [
@@ -56,7 +56,6 @@ COUNT_CAP: Final = 10_000
 _OPERATIONS: Final = (
     10_000  # of SQLite's machine between two looks at the clock: under a millisecond
 )
-_BODIES: Final = 500
 
 
 class _Body(msgspec.Struct):
@@ -347,18 +346,3 @@ class Reader:
                 where=str(self.path),
                 remedy="run sentinair verify",
             ) from fault
-
-
-def rows_of(
-    connection: sqlite3.Connection, query: str, wanted: Sequence[int]
-) -> list[tuple[Any, ...]]:
-    """Rows of these ids (first column) in the order asked for; what is not there is left out.
-
-    query: has {} where the ids go.
-    """
-    rows: dict[int, tuple[Any, ...]] = {}
-    for at in range(0, len(wanted), _BODIES):
-        part = wanted[at : at + _BODIES]
-        for row in connection.execute(query.format(", ".join("?" * len(part))), tuple(part)):
-            rows[row[0]] = row
-    return [rows[number] for number in wanted if number in rows]

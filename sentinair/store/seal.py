@@ -7,6 +7,7 @@ names its successor is on disk, and the checkpoint is then signed by the success
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from sentinair.store.checkpoint import (
     next_due_ns,
 )
 from sentinair.store.keys import KeyRing
+from sentinair.store.ledger import Draft
 from sentinair.store.session import Session
 
 __all__ = ["Sealer"]
@@ -75,12 +77,29 @@ class Sealer:
         """Sign where the chain stands, unless it stands at a checkpoint already."""
         if session.head.seq == self._marks.checkpoint_seq and self._previous is not None:
             return
-        counters = {"events": session.events.next_id - 1, "alerts": session.alerts.raised}
-        data = self.ring.checkpoint(session.head, stamp.time_ns, counters, self._previous)
         with session.transaction(self.ring.chain, stamp) as draft:
-            leaf = draft.append("checkpoint", data).leaf
-        self._previous, self.last_checkpoint_ns = leaf, stamp.time_ns
-        self._marks = after_checkpoint(self._marks, stamp.mono_ns, session.head.seq)
+            leaf = self._sign(session, draft)
+        self._signed(leaf, draft)
+
+    def add_to(self, session: Session, draft: Draft) -> Callable[[], None]:
+        """Put a checkpoint that is due into a commit of its records, which saves a sync; call the answer after it.
+
+        Not while a key change is due as well: the new key is to sign then.
+        """
+        now = due(self._marks, draft.stamp.mono_ns, draft.head.seq, self._limits)
+        if not now.checkpoint or now.epoch or self.ring.new:
+            return lambda: None
+        leaf = self._sign(session, draft)
+        return lambda: self._signed(leaf, draft)
+
+    def _sign(self, session: Session, draft: Draft) -> bytes:
+        counters = {"events": session.events.next_id - 1, "alerts": session.alerts.raised}
+        data = self.ring.checkpoint(draft.head, draft.stamp.time_ns, counters, self._previous)
+        return draft.append("checkpoint", data).leaf
+
+    def _signed(self, leaf: bytes, draft: Draft) -> None:
+        self._previous, self.last_checkpoint_ns = leaf, draft.stamp.time_ns
+        self._marks = after_checkpoint(self._marks, draft.stamp.mono_ns, draft.head.seq)
 
     def next_due_ns(self) -> int:
         return next_due_ns(self._marks, self._limits)

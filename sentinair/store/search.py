@@ -11,7 +11,7 @@ from sentinair.store.pages import Cursor, Span
 
 __all__ = ["search"]
 
-_WORD: Final = re.compile(r"[^\W_]+")  # what fts5's tokenizer unicode61 takes for one word
+_WORD: Final = re.compile(r"[^\W_]+\*?")  # what fts5's tokenizer unicode61 takes for one word
 
 
 def search(
@@ -25,13 +25,14 @@ def search(
     """Alerts on these shelves that hold all words of q, the last raised first.
 
     Ordered by row id, which fts5 walks without a sort; never by rank, which would read every match.
-    Words are looked for one by one, since an index with detail=none knows no phrases.
+    Words are looked for one by one, since an index with detail=none knows no phrases; a word that ends in * is the
+    beginning of one.
     """
     words = _WORD.findall(q)
     if not words:
         return []
     since, until = span.bounds
-    match = " ".join(f'"{word}"' for word in words) + "*"
+    match = " ".join(f'"{word[:-1]}"*' if word.endswith("*") else f'"{word}"' for word in words)
     marks = ", ".join("?" * len(shelves))
     rows = connection.execute(
         "SELECT time, number FROM alert_search JOIN alerts ON number = alert_search.rowid"  # noqa: S608 — marks

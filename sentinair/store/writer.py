@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -26,6 +25,7 @@ from sentinair.store import retention
 from sentinair.store.access import LEDGER, check_owned, claim, make_state
 from sentinair.store.chain import Head
 from sentinair.store.events import LaneKey, Pending
+from sentinair.store.faults import is_full, write_fault
 from sentinair.store.files import Found
 from sentinair.store.gaps import GapRow, gap_rows
 from sentinair.store.keys import KeyRing
@@ -36,8 +36,6 @@ from sentinair.store.seal import Sealer
 from sentinair.store.session import Committed, Session, all_data
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
-
-_LITTLE: Final = 1 << 20  # bytes; SQLite's next write is of this order
 
 
 class _Unsure(msgspec.Struct, frozen=True):
@@ -107,7 +105,7 @@ class Store:
                     with session.transaction(ring.chain, stamp) as draft:
                         draft.append("store.damaged", opened.damaged)
             except sqlite3.Error as fault:
-                raise _fault(fault, state / LEDGER) from fault
+                raise write_fault(fault, state / LEDGER) from fault
             store = cls(state, stamp, session, sealer, opened, lock, settings)
             done = True
             return store
@@ -165,10 +163,12 @@ class Store:
                 records, found = records[done.records :], found[done.found :]
             with session.transaction(self.chain, stamp) as draft:
                 result = session.write(draft, events, alerts, records, committed or {}, found)
+                sealed = self._sealer.add_to(session, draft)
                 self._unsure = _Unsure(
                     draft.head, len(events), len(alerts), len(records), len(found)
                 )
             self._unsure = None
+            sealed()
         self.seal(stamp)
         return result
 
@@ -289,7 +289,7 @@ class Store:
         except sqlite3.Error as fault:
             self._drop()
             self._give_way(fault)
-            raise _fault(fault, self.path) from fault
+            raise write_fault(fault, self.path) from fault
         finally:
             if not done:
                 self._drop()
@@ -340,21 +340,3 @@ class Store:
             data = {"why": "the disk is full", "reserve": "given up to write this"}
             with session.transaction(self.chain, self._stamp) as draft:
                 draft.append("store.refused", data)
-
-
-def is_full(fault: sqlite3.Error, state: Path) -> bool:
-    """Whether this is about room: SQLite says so, or an I/O error comes with next to no free blocks."""
-    code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
-    if code == sqlite3.SQLITE_IOERR:
-        with contextlib.suppress(OSError):
-            space = os.statvfs(state)
-            return space.f_bavail * space.f_frsize < _LITTLE
-    return code == sqlite3.SQLITE_FULL
-
-
-def _fault(fault: sqlite3.Error, path: Path) -> StorageFault:
-    return StorageFault(
-        f"the ledger cannot be written: {fault}",
-        where=str(path),
-        remedy="free space on its disk, or see the disk's health; it is tried again",
-    )

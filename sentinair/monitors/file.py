@@ -122,7 +122,7 @@ class FileMonitor:
         self._writers = writers or Writers()
         self._barred = barred
         self.own: frozenset[tuple[int, int]] = frozenset()
-        self.own_pids: frozenset[int] = frozenset()  # children of ours that open files to hash them
+        self._me = os.getpid()
         self.own_dropped = 0
 
     def take(self, sweep: Sweep, seen_ns: int, mono_ns: int) -> Taken:
@@ -139,7 +139,7 @@ class FileMonitor:
                 self.own_dropped += 1
                 continue
             actions = change.actions
-            if actions == OPEN and pid in self.own_pids:
+            if actions == OPEN and self._is_hashing(pid, taken):
                 continue
             path = change.path
             state, absent = (None, False) if path in barred else state_of(path)
@@ -176,6 +176,11 @@ class FileMonitor:
                 taken.writers[pid] = facts
                 starts[pid] = facts.start
         return starts
+
+    def _is_hashing(self, pid: int, taken: Taken) -> bool:
+        """It is our own hashing child that opens a file watched for reading."""
+        writer = taken.writers.get(pid)
+        return pid == self._me or (writer is not None and writer.ppid == self._me)
 
     def _is_own(self, path: bytes, pid: int, start: int | None) -> bool:
         if not path.startswith(self._below_state) and path != self._state:

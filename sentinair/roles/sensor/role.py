@@ -73,7 +73,7 @@ class Sensor:
         first = self._files.mounted()
         self._ready_ns = self._last_read_ns = self._clock.wall_ns()
         self._hashes = Hashes(settings.files, self._outbox, self._clock)
-        self._processes = Processes(settings.processes, self._outbox, self._clock, self._wake)
+        self._processes = Processes(settings.processes, self._outbox, self._clock)
         lanes = (self._outbox.vital, self._outbox.bulk)
         self._link = Link(path, lanes, self._hello, self._asked, self._welcomed)
         self._fault: BaseException | None = None
@@ -240,7 +240,6 @@ class Sensor:
                 break
             self._outbox.put(self._files.name, reading.taken)
         self._hashes.close()
-        self._processes.close()
         while (now := time.monotonic()) < deadline and self._outbox.waiting:
             self._outbox.retry()
             self._link.pump()

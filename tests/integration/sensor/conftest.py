@@ -30,7 +30,7 @@ from sentinair.ipc.messages import (
     encode,
 )
 from sentinair.kernel import procfs
-from sentinair.model.event import FileEvent, GapEvent, Observation, Scanned
+from sentinair.model.event import FileEvent, GapEvent, HashEvent, Observation, Scanned
 from sentinair.settings.compiled import SensorSettings, write_compiled
 from sentinair.settings.types import FilesSettings
 
@@ -110,6 +110,10 @@ class Engine:
     @property
     def scans(self) -> list[Scanned]:
         return [event for event in self.events if isinstance(event, Scanned)]
+
+    @property
+    def hashes(self) -> list[HashEvent]:
+        return [event for event in self.events if isinstance(event, HashEvent)]
 
     def of(self, path: Path | bytes) -> list[FileEvent]:
         raw = path if isinstance(path, bytes) else os.fsencode(path)

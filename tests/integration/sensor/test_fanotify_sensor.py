@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sentinair.ipc.messages import AskRescan
-from sentinair.model.event import ATTRIB, CREATE, DELETE, OPEN, RENAME, WRITE, Listing
+from sentinair.ipc.messages import AskHash, AskInventory, AskRescan
+from sentinair.kernel import procfs
+from sentinair.model.event import ATTRIB, CREATE, DELETE, OPEN, RENAME, WRITE, Listing, ProcessEvent
 from tests.integration.sensor.conftest import Rig
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -89,7 +91,12 @@ def test_critical_paths_travel_in_the_vital_lane(rig: Rig) -> None:
     (rig.watched / "passwd").touch()
     (rig.watched / "other").touch()
     engine.until(lambda: bool(engine.of(rig.watched / "other")))
-    lanes = {event.path: batch.lane for batch in engine.batches for event in batch.events if hasattr(event, "path")}
+    lanes = {
+        event.path: batch.lane
+        for batch in engine.batches
+        for event in batch.events
+        if hasattr(event, "path")
+    }
     assert lanes[os.fsencode(rig.watched / "passwd")] == "vital"
     assert lanes[os.fsencode(rig.watched / "other")] == "bulk"
 
@@ -136,7 +143,11 @@ def test_a_directory_that_moves_in_is_listed_with_its_content(rig: Rig) -> None:
     wanted = os.fsencode(rig.watched / "inside")
 
     def listed() -> list[tuple[bytes, ...]]:
-        return [event.names for event in engine.events if isinstance(event, Listing) and event.directory == wanted]
+        return [
+            event.names
+            for event in engine.events
+            if isinstance(event, Listing) and event.directory == wanted
+        ]
 
     engine.until(lambda: bool(listed()))
     assert listed() == [(b"f",)]
@@ -155,7 +166,9 @@ def test_paths_below_a_renamed_directory_are_the_new_ones(rig: Rig) -> None:
     engine.until(lambda: bool(engine.of(moved)))
 
 
-def test_opening_a_path_watched_for_reading_is_an_event_also_after_it_was_replaced(rig: Rig) -> None:
+def test_opening_a_path_watched_for_reading_is_an_event_also_after_it_was_replaced(
+    rig: Rig,
+) -> None:
     secret = rig.watched / "shadow"
     secret.write_bytes(b"x")
     rig.files(read_watch=(str(secret),))
@@ -209,3 +222,36 @@ def test_an_idle_source_is_proven_by_its_own_test(rig: Rig) -> None:
     engine.until(lambda: bool(engine.healths))
     assert engine.healths[0].monitors["file"]
     assert engine.healths[0].notes["file"] == ""
+
+
+def test_a_file_marked_for_hashing_is_hashed_once_it_is_quiet(rig: Rig) -> None:
+    rig.files(hash=(str(rig.watched),), read_watch=(str(rig.watched / "a"),), hash_quiet_ms=200)
+    engine = rig.start()
+    path = rig.watched / "a"
+    path.write_bytes(b"first")
+    path.write_bytes(b"second")
+    engine.until(lambda: bool(engine.hashes))
+    engine.pump(0.4)
+    assert [event.sha256 for event in engine.hashes] == [hashlib.sha256(b"second").digest()]
+    assert not any(event.actions & OPEN and event.pid != os.getpid() for event in engine.of(path))
+
+
+def test_an_executable_is_hashed_when_the_engine_asks(rig: Rig) -> None:
+    engine = rig.start()
+    facts = procfs.look(os.getpid())
+    assert facts is not None
+    assert facts.exe is not None
+    assert facts.exe_id is not None
+    engine.say(AskHash(facts.exe, facts.exe_id, os.getpid(), 77))
+    engine.until(lambda: bool(engine.hashes))
+    assert engine.hashes[0].of == 77
+    assert engine.hashes[0].sha256 == hashlib.sha256(Path(sys.executable).read_bytes()).digest()
+
+
+def test_all_processes_are_listed_when_the_engine_asks(rig: Rig) -> None:
+    engine = rig.start()
+    engine.say(AskInventory((b"abcdefgh",)))
+    engine.until(lambda: any(scan.scope == "processes" for scan in engine.scans))
+    assert engine.scans[-1].gaps == (b"abcdefgh",)
+    pids = {event.process.pid for event in engine.events if isinstance(event, ProcessEvent)}
+    assert {1, os.getpid()} <= pids

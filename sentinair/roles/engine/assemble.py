@@ -70,7 +70,7 @@ class Assembly:
 
     def open(self) -> Spine:
         """The store and everything that works on it.  Raises StorageFault, PermissionFault."""
-        store = Store.open(self.state, self.stamp(), self.settings.store)
+        store = Store.open(self.state, self.settings.store, self.stamp())
         mask = Masker(self.settings.processes.mask_options).argv
         commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
         gaps = Gaps()
@@ -129,7 +129,7 @@ class Assembly:
 
     def _was_killed(self) -> bool:
         """Whether an earlier life of this chain ended without its stop record."""
-        with Reader(self.state) as reader:
+        with Reader.open(self.state) as reader:
             began, ended = reader.last_record("start"), reader.last_record("stop")
         return began is not None and (ended is None or ended.seq < began.seq)
 
@@ -137,7 +137,7 @@ class Assembly:
         """Roots that some earlier rescan listed whole."""
         roots: set[bytes] = set()
         since = 1
-        with Reader(self.state) as reader:
+        with Reader.open(self.state) as reader:
             while records := reader.records("rescan.completed", since):
                 for record in records:
                     done = msgspec.convert(record.data, Completed)

@@ -84,7 +84,8 @@ class Spine:
         store = self.commits.store
         self.commits.commit()
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
-        committed = {name: store.lane(*key) for name, key in lanes.items()}
+        durable = {name: store.lane(key) for name, key in lanes.items()}
+        committed = {name: seq for name, seq in durable.items() if seq is not None}
         sender.welcome(hello, committed, self._own_processes())
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)

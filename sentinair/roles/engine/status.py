@@ -165,10 +165,10 @@ def _kept(state: Path, stamp: Stamp) -> dict[str, object]:
     """What the database itself tells."""
     midnight = datetime.fromtimestamp(stamp.time_ns / 1e9).astimezone()
     midnight = midnight.replace(hour=0, minute=0, second=0, microsecond=0)
-    with Reader(state) as reader:
+    with Reader.open(state) as reader:
         head = reader.head()
         sealed = reader.last_record("checkpoint")
-        newest = reader.alerts(AlertFilter(), limit=1).items
+        newest = reader.alerts(AlertFilter(), limit=1).rows
         today = AlertFilter(since_ns=int(midnight.timestamp()) * 10**9)
         return {
             "alerts": {

@@ -24,7 +24,7 @@ from sentinair.store.seals import read_enrolment
 from sentinair.store.verify_plan import Finding, Plan, make_plan
 from sentinair.store.verify_seals import Seals
 from sentinair.store.verify_span import Span
-from sentinair.store.verify_tasks import Done, Task, perform, tasks_for
+from sentinair.store.verify_tasks import Run, perform_all, tasks_for
 from sentinair.store.verify_whole import judge
 
 __all__ = ["Finding", "Report", "check", "verify"]
@@ -86,24 +86,14 @@ def verify(
         if processes > 1 and _records(connection) >= _PARALLEL_RECORDS:
             # Imported when it is used only: the engine verifies too, and never needs a second process.
             helper = importlib.import_module("sentinair.store.verify_helper")
-            with helper.started(database) as run:
+            with helper.started(database, connection) as run:
                 return _report(connection, str(database), anchors, run, progress)
-        return _report(connection, str(database), anchors, _alone, progress)
+        return _report(connection, str(database), anchors, perform_all, progress)
 
 
 def check(connection: sqlite3.Connection, anchors: Mapping[bytes, str]) -> Report:
     """Verify an open database in this process.  anchors: enrolment public keys that are trusted."""
-    return _report(connection, "", anchors, _alone, None)
-
-
-Run = Callable[[sqlite3.Connection, Plan, Sequence[Task], Callable[[int], None]], list[Done]]
-"""Performs tasks, in any order, and returns all results."""
-
-
-def _alone(
-    connection: sqlite3.Connection, plan: Plan, tasks: Sequence[Task], told: Callable[[int], None]
-) -> list[Done]:
-    return [perform(connection, plan, task, told) for task in tasks]
+    return _report(connection, "", anchors, perform_all, None)
 
 
 def _records(connection: sqlite3.Connection) -> int:

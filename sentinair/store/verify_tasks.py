@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from sentinair.store.verify_search import check_search
 from sentinair.store.verify_span import Span, scan
 from sentinair.store.verify_tables import MAX_LINES, Find, check_integrity, check_schema
 
-__all__ = ["Done", "Task", "perform", "tasks_for"]
+__all__ = ["Done", "Run", "Task", "perform", "perform_all", "tasks_for"]
 
 SPAN_RECORDS: Final = 25_000
 
@@ -59,3 +59,14 @@ def perform(
     except (sqlite3.Error, msgspec.DecodeError, ValueError, TypeError) as fault:
         found.append(f"cannot be read: {fault}")
     return Done([Finding(where, what) for what in found[:MAX_LINES]])
+
+
+Run = Callable[[sqlite3.Connection, Plan, Sequence[Task], Callable[[int], None]], list[Done]]
+"""Performs tasks, in any order, and returns all results."""
+
+
+def perform_all(
+    connection: sqlite3.Connection, plan: Plan, tasks: Sequence[Task], told: Callable[[int], None]
+) -> list[Done]:
+    """All tasks one after the other, in this process."""
+    return [perform(connection, plan, task, told) for task in tasks]

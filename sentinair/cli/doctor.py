@@ -9,9 +9,8 @@ import click
 from sentinair.cli import doctor_agent, doctor_host
 from sentinair.cli.doctor_findings import Finding
 from sentinair.cli.options import json_option
-from sentinair.cli.output import emit
+from sentinair.cli.output import emit, wrapped
 from sentinair.cli.places import Places, pass_places
-from sentinair.model.text import shown
 
 __all__ = ["doctor", "findings"]
 
@@ -28,9 +27,9 @@ def doctor(places: Places, ctx: click.Context, as_json: bool) -> None:
         if as_json:
             emit(finding)
         else:
-            click.echo(f"{finding.level:4}  {finding.check:12}  {shown(finding.text)}")
+            click.echo(wrapped(f"{finding.level:4}  {finding.check:10}  ", finding.text))
             if finding.remedy:
-                click.echo(f"{'':20}{shown(finding.remedy)}")
+                click.echo(wrapped(f"{'':18}-> ", finding.remedy))
     if failed:
         ctx.exit(1)
 

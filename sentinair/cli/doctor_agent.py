@@ -14,7 +14,7 @@ from sentinair.cli.moments import ago, span
 from sentinair.cli.places import Places
 from sentinair.cli.reading import reading
 from sentinair.cli.status import left
-from sentinair.errors import EngineAbsent, PermissionFault, SentinairError
+from sentinair.errors import PermissionFault, SentinairError
 from sentinair.ipc.control import call
 from sentinair.settings.load import load
 from sentinair.store.reserve import NAME as RESERVE
@@ -23,6 +23,7 @@ __all__ = ["configuration", "disk", "engine", "record", "sockets", "state_direct
 
 LOW_BYTES: Final = 256 << 20  # less free than this, and the reserve may soon be needed
 OLD_CHECKPOINT_NS: Final = 5 * 60 * 1_000_000_000  # five times the interval that ships
+_SEEN: Final = {"file": "files", "process": "processes"}  # monitor to the line's name
 _NAMES: Final = ("sensor", "execs", "control")
 
 
@@ -97,44 +98,40 @@ def sockets(places: Places) -> Iterator[Finding]:
 
 
 def engine(places: Places) -> Iterator[Finding]:
+    """What the engine says of itself, of the senders and of the monitors."""
     try:
         found = status_text.parse(call(places.control, "status"))
     except PermissionFault as fault:
         yield warn("engine", fault.what, fault.remedy)
         return
-    except (EngineAbsent, SentinairError) as fault:
-        yield fail("engine", str(fault), "start it: systemctl start sentinair, or sentinair run")
+    except SentinairError as fault:
+        yield fail("engine", fault.what, "start it: systemctl start sentinair, or sentinair run")
         return
     if found.not_writing:
         yield fail("engine", f"does not write: {found.not_writing}", "it tries again every 30 s")
     else:
-        yield ok(
-            "engine", f"running for {span(found.system.uptime)}, version {found.system.version}"
-        )
+        about = f"running for {span(found.system.uptime)}, version {found.system.version}"
+        yield ok("engine", about)
     for name in ("sensor", "execs"):
-        role = found.roles.get(name, status_text.Role("absent"))
-        if role.state != "running":
-            yield fail(
-                name, role.note or role.state, "look at its log; it is started again by itself"
-            )
+        yield _role(name, found.roles.get(name, status_text.Role("absent")))
+    for name in _SEEN:
+        evidence = found.coverage.evidence.get(f"{name}_monitor", "nothing is known of it")
+        if found.monitoring.get(f"{name}_monitor", False):
+            yield ok(_SEEN[name], evidence)
         else:
-            yield ok(name, ", ".join(part for part in (f"pid {role.pid}", role.note) if part))
-    for name in ("file_monitor", "process_monitor"):
-        evidence = found.coverage.evidence.get(name, "")
-        good = found.monitoring.get(name, False)
-        yield (
-            ok(name[:12], evidence)
-            if good
-            else fail(name[:12], evidence, "`sentinair status` says more")
-        )
+            yield fail(_SEEN[name], evidence, "`sentinair status` says more")
     if found.roles_separated:
         yield ok("roles", "each under its own user")
     else:
-        yield warn(
-            "roles",
-            f"not separated: {found.roles_note}",
-            "install the units, or run as root from /opt",
-        )
+        remedy = "install the units, or run as root from a place like /opt"
+        yield warn("roles", f"not separated: {found.roles_note}", remedy)
+
+
+def _role(name: str, role: status_text.Role) -> Finding:
+    if role.state != "running":
+        remedy = "look at its log; it is started again by itself"
+        return fail(name, role.note or role.state, remedy)
+    return ok(name, ", ".join(part for part in (f"pid {role.pid}", role.note) if part))
 
 
 def record(places: Places) -> tuple[list[Finding], int | None]:
@@ -143,7 +140,7 @@ def record(places: Places) -> tuple[list[Finding], int | None]:
         with reading(places) as reader:
             found = left(reader)
     except SentinairError as fault:
-        return [fail("record", str(fault), "start the agent once, or give --state DIR")], None
+        return [fail("record", fault.what, "start the agent once, or give --state DIR")], None
     now = time.time_ns()
     newest, sealed = found.last_record_ns, found.last_checkpoint_ns
     lines = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import pwd
@@ -14,6 +13,7 @@ from typing import Final
 
 import sentinair
 from sentinair.cli.doctor_findings import Finding, fail, ok, warn
+from sentinair.kernel import cnproc, fanotify, psutil_source
 from sentinair.model.ports import Probe
 
 __all__ = ["abilities", "capabilities", "clock", "interpreter", "python", "queue", "role_users"]
@@ -27,11 +27,6 @@ NEEDED: Final = {
     19: "SYS_PTRACE",
     21: "SYS_ADMIN",
 }  # capabilities(7)
-KERNEL: Final = {  # ability to what stands in for it
-    "sentinair.kernel.fanotify": "inotify and rescans take over, without who did it",
-    "sentinair.kernel.inotify": "",
-    "sentinair.kernel.cnproc": "polling takes over, blind to short processes",
-}
 
 
 def python() -> Iterator[Finding]:
@@ -98,16 +93,19 @@ def _effective() -> int:
 
 def abilities() -> Iterator[Finding]:
     """Each kernel ability, by trying it here and now with the rights of this call."""
-    for module, instead in KERNEL.items():
-        probe = importlib.import_module(module).probe()
-        if not isinstance(probe, Probe):
-            raise TypeError(f"{module}.probe gave no Probe")
-        if not probe.works:
-            yield (warn if instead else fail)(
-                probe.name, probe.reason, instead or "nothing sees files here"
-            )
-        else:
-            yield ok(probe.name, "; ".join(["works", *probe.limits]))
+    names, _ = fanotify.probe()
+    yield _ability(names, "inotify and rescans take over, without who did it")
+    yield _ability(cnproc.probe(), "polling takes over, blind to short processes")
+    yield _ability(psutil_source.probe(), "")
+
+
+def _ability(probe: Probe, instead: str) -> Finding:
+    """instead: what stands in for it; "" if nothing does."""
+    if probe.works:
+        return ok(probe.name, "; ".join([probe.reason, *probe.limits]))
+    if instead:
+        return warn(probe.name, probe.reason, instead)
+    return fail(probe.name, probe.reason, "nothing stands in for it")
 
 
 def queue() -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ import msgspec
 
 from sentinair.model.text import shown
 
-__all__ = ["cut", "emit", "fields", "on_terminal", "table", "width"]
+__all__ = ["cut", "emit", "fields", "on_terminal", "table", "width", "wrapped"]
 
 _STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _GAP: Final = 2  # spaces between columns
@@ -40,12 +41,20 @@ def cut(text: str, columns: int) -> str:
     return f"{text[:head]}…{text[len(text) - (columns - 1 - head) :]}"
 
 
+def wrapped(begin: str, text: str) -> str:
+    """begin and text on lines of width() at most; what does not fit stands below the begin of text."""
+    lines = textwrap.wrap(
+        shown(text), max(20, width() - len(begin)), break_long_words=False, break_on_hyphens=False
+    )
+    return (begin + f"\n{' ' * len(begin)}".join(lines)).rstrip()
+
+
 def fields(pairs: Iterable[tuple[str, str]]) -> None:
-    """Name and value, one pair a line, values aligned."""
+    """Name and value, one pair a paragraph, values aligned."""
     rows = list(pairs)
     wide = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
-        click.echo(f"{name.ljust(wide)}  {shown(value)}".rstrip())
+        click.echo(wrapped(f"{name.ljust(wide)}  ", value))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

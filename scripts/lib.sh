@@ -51,26 +51,38 @@ make_venv() {
     "$python" -m venv --clear "$venv" || die "cannot make $venv; see that its folder is writable"
 }
 
-# provide NAME LOCK…: a .venv with exactly these hash-locked packages and this project, once.
+works() { new_enough "$venv/bin/python" && "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
+
+fits() { [ -x "$venv/bin/sentinair" ] && [ "$(cat "$venv/stamp.$1" 2>/dev/null)" = "$2" ]; }
+
+# install_locked LOCK…: exactly these packages, and this project as it stands here.
+install_locked() {
+    local locks=() lock
+    for lock; do locks+=(-r "$top/$lock"); done
+    # The environment decides where from (PIP_INDEX_URL, PIP_FIND_LINKS, …), we decide where to.
+    unset PIP_TARGET PIP_PREFIX PIP_ROOT
+    export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+    "$venv/bin/python" -m pip install -q --require-hashes "${locks[@]}" &&
+        "$venv/bin/python" -m pip install -q --no-deps --no-index --no-build-isolation \
+            --config-settings editable_mode=compat -e "$top"
+}
+
+# provide NAME LOCK…: a .venv with these packages and this project; nothing to do when it was done before.
 provide() {
-    local name=$1 stamp wanted
+    local name=$1 wanted
     shift
-    stamp=$venv/stamp.$name
     wanted="$top $(cd "$top" && sha256sum setup.cfg pyproject.toml "$@")"
-    [ -x "$venv/bin/sentinair" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
+    fits "$name" "$wanted" && return
     (
-        umask 022 # role users must be able to read what we install
+        umask 022                # role users must be able to read what we install
         exec 9<"$top" && flock 9 # two first starts at once
-        new_enough "$venv/bin/python" || make_venv
+        fits "$name" "$wanted" && exit
+        works || make_venv
         say "installing packages into .venv (once)"
-        local locks=() lock
-        for lock; do locks+=(-r "$top/$lock"); done
-        "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes "${locks[@]}" &&
-            "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-index \
-                --no-build-isolation --config-settings editable_mode=compat -e "$top" ||
-            die "pip could not install; see its words above. Without internet, point PIP_FIND_LINKS at the wheels"
+        install_locked "$@" ||
+            die "pip could not install, see above; without internet set PIP_NO_INDEX=1 and PIP_FIND_LINKS=<wheels>"
         "$venv/bin/python" -m compileall -q "$top/sentinair" || true
-        printf '%s\n' "$wanted" >"$stamp"
+        printf '%s\n' "$wanted" >"$venv/stamp.$name"
     ) || exit 1
 }
 

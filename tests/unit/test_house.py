@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import importlib.metadata
+import os
 import re
 import statistics
 import subprocess
@@ -47,8 +48,15 @@ PARENTS = {
 
 def loaded_by(module: str) -> set[str]:
     code = f"import sys, {module}; print('\\n'.join(sys.modules))"
+    # Coverage follows child processes by its own modules; here only ours count.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, cwd="/"
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+        env=environment,
     )
     return set(done.stdout.split())
 
@@ -84,6 +92,10 @@ def test_the_process_reader_has_nothing_beside_its_reader() -> None:
     strangers = {n for n in ours - PARENTS if not n.startswith(EXECS_MAY)}
     assert sorted(strangers) == []
     assert sorted((HEAVY | {"psutil", "watchdog", "subprocess", "multiprocessing"}) & loaded) == []
+
+
+def test_reading_the_compiled_settings_brings_no_yaml() -> None:
+    assert sorted(HEAVY & loaded_by("sentinair.settings.compiled")) == []
 
 
 def test_the_version_is_told_without_loading_the_agent() -> None:
@@ -203,6 +215,15 @@ def test_only_what_tools_force_stands_beside_the_project() -> None:
 def test_pyproject_names_the_build_backend_and_nothing_else() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text())
     assert set(project) == {"build-system"}
+
+
+def test_every_link_of_the_manual_leads_somewhere() -> None:
+    dead = []
+    for page in [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").rglob("*.md"))]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            if "://" not in target and not (page.parent / target).exists():
+                dead.append(f"{page.relative_to(TOP)}: {target}")
+    assert dead == []
 
 
 def test_the_version_has_one_place() -> None:

@@ -122,9 +122,3 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path) -> None:
     assert "StorageFault" in done.stderr
     assert (tmp_path / "s").read_bytes() == before
     assert os.listdir(tmp_path) == ["s"]
-
-
-def test_reading_it_brings_no_yaml_into_the_process() -> None:
-    code = "import sys, sentinair.settings.compiled; print(sorted({'yaml', 'sqlite3', 'ssl'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

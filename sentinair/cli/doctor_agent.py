@@ -149,7 +149,7 @@ def record(places: Places) -> tuple[list[Finding], int | None]:
         if not found.open_gaps
         else warn("gaps", f"{found.open_gaps} not yet restored", "`sentinair status` names them"),
     ]
-    text = f"the last {_when(sealed, now)}"
+    text = "none yet" if sealed is None else f"the last {ago(sealed, now)}"
     if sealed is None or now - sealed > OLD_CHECKPOINT_NS:
         lines.append(warn("checkpoint", text, "a running agent makes one a minute"))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -35,7 +35,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of one act."""
 
     act: str
-    expects: str
+    technique: str  # ATT&CK id that the alert must name; "" for an act not done
     came: bool | None  # None: the act could not be done, and reason says why
     millis: int | None = None  # act done to alert readable in the database
     alert: str | None = None
@@ -54,15 +54,17 @@ def drill(places: Places, ctx: click.Context, as_json: bool) -> None:
     1 if an alert did not come.
     """
     call(places.control, "status")  # no engine, no drill
-    watched = _watched(places)
+    acts, skipped = drill_acts.choose(_watched(places))
+    outcomes = [Outcome(name, "", None, reason=reason) for name, reason in skipped]
+    since_ns = time.time_ns()
     with _ended_cleanly(), reading(places) as reader:
-        outcomes = []
-        for outcome in _all(reader, watched):
-            outcomes.append(outcome)
-            if as_json:
-                emit(outcome)
-    if not as_json:
-        _show(places, outcomes)
+        outcomes = [*(perform(reader, act) for act in acts), *outcomes]
+        raised = raised_by(reader, since_ns, [act.token for act in acts])
+    if as_json:
+        for outcome in outcomes:
+            emit(outcome)
+    else:
+        _show(places, outcomes, [alert.id for alert in raised])
     if any(outcome.came is False for outcome in outcomes):
         ctx.exit(1)
 
@@ -73,45 +75,47 @@ def _watched(places: Places) -> list[Path]:
     return [Path(root) for root in watch if not set("*?[") & set(root)]
 
 
-def _all(reader: Reader, watched: list[Path]) -> Iterator[Outcome]:
-    acts, skipped = drill_acts.choose(watched)
-    for act in acts:
-        yield perform(reader, act)
-    for name, reason in skipped:
-        yield Outcome(name, "", None, reason=reason)
-
-
 def perform(reader: Reader, act: drill_acts.Act, wait_secs: float = WAIT_SECS) -> Outcome:
     """Do act, wait for its alert in the database, undo the act."""
     since_ns = time.time_ns()
     try:
         with act.done() as done_ns:
-            alert = _wait(reader, act.token, since_ns, done_ns + int(wait_secs * 1e9))
+            alert = _wait(reader, act, since_ns, done_ns + int(wait_secs * 1e9))
             millis = (time.monotonic_ns() - done_ns) // 1_000_000
     except OSError as fault:
         return Outcome(
             act.name,
-            act.expects,
+            act.technique,
             None,
             reason=f"{fault.filename or act.name}: {fault.strerror or fault}",
         )
     if alert is None:
-        return Outcome(act.name, act.expects, False, reason=f"no alert within {wait_secs:g} s")
-    return Outcome(act.name, act.expects, True, millis, alert.id, alert.title)
+        return Outcome(act.name, act.technique, False, reason=f"no alert within {wait_secs:g} s")
+    return Outcome(act.name, act.technique, True, millis, alert.id, alert.title)
 
 
-def _wait(reader: Reader, token: str, since_ns: int, deadline_mono_ns: int) -> Alert | None:
+def _wait(
+    reader: Reader, act: drill_acts.Act, since_ns: int, deadline_mono_ns: int
+) -> Alert | None:
     while True:
-        page = reader.alerts(AlertFilter(since_ns=since_ns), limit=SEEN_TOGETHER)
-        for alert in page.rows:
-            if token.encode() in msgspec.json.encode(alert):
+        for alert in raised_by(reader, since_ns, [act.token]):
+            if act.technique in alert.techniques:
                 return alert
         if time.monotonic_ns() >= deadline_mono_ns:
             return None
         time.sleep(POLL_SECS)
 
 
-def _show(places: Places, outcomes: list[Outcome]) -> None:
+def raised_by(reader: Reader, since_ns: int, tokens: Sequence[str]) -> list[Alert]:
+    """The newest alerts since then that name one of these tokens."""
+    page = reader.alerts(AlertFilter(since_ns=since_ns), limit=SEEN_TOGETHER)
+    marks = [token.encode() for token in tokens]
+    return [
+        alert for alert in page.rows if any(mark in msgspec.json.encode(alert) for mark in marks)
+    ]
+
+
+def _show(places: Places, outcomes: Sequence[Outcome], ids: Sequence[str]) -> None:
     words = {True: "came", False: "MISSING", None: "not done"}
     table(
         ("ACT", "ALERT", "MS", "WHICH"),
@@ -127,13 +131,14 @@ def _show(places: Places, outcomes: list[Outcome]) -> None:
     )
     done = [outcome for outcome in outcomes if outcome.came is not None]
     came = [outcome for outcome in done if outcome.came]
-    click.echo(f"{len(came)} of {len(done)} alerts came.")
-    if came:
-        ids = " ".join(outcome.alert or "" for outcome in came)
-        options = places.arguments()
-        click.echo(
-            f"To close them: sentinair {options + ' ' if options else ''}alerts resolve --comment drill {ids}"
-        )
+    slowest = max((outcome.millis or 0 for outcome in came), default=0)
+    click.echo(
+        f"{len(came)} of {len(done)} alerts came{f', the slowest after {slowest} ms' if came else ''}."
+    )
+    if ids:
+        click.echo("Close them, and what else the drill raised, with:")
+        words_before = ["sentinair", places.arguments(), "alerts resolve --comment drill"]
+        click.echo("  " + " ".join(word for word in [*words_before, *ids] if word))
 
 
 @contextmanager

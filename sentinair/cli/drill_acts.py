@@ -24,11 +24,14 @@ _INERT: Final = b"# Sentinair drill: inert, and safe to delete.\n"
 
 
 class Act(Protocol):
-    """One act.  token stands in the path or the process of whatever alert it raises."""
+    """One act.  token stands in the path or the process of whatever alert it raises.
+
+    technique: ATT&CK id that the alert it must raise names.
+    """
 
     name: str
     token: str
-    expects: str
+    technique: str
 
     def done(self) -> AbstractContextManager[int]:
         """A context: on entry the act is done and its steady time (ns) given; on exit every trace is removed."""
@@ -37,7 +40,7 @@ class Act(Protocol):
 
 class _FileAct:
     name = ""
-    expects = ""
+    technique = ""
     mode = 0o600
 
     def __init__(self, folder: Path, suffix: str) -> None:
@@ -61,7 +64,7 @@ class _FileAct:
 
 class SetuidFile(_FileAct):
     name = "setuid file"
-    expects = "a file with the setuid bit appears"
+    technique = "T1548.001"
     mode = stat.S_ISUID | 0o755
 
     def __init__(self, folder: Path) -> None:
@@ -70,7 +73,7 @@ class SetuidFile(_FileAct):
 
 class CronFile(_FileAct):
     name = "cron file"
-    expects = "a file appears among the cron jobs"
+    technique = "T1053.003"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, ".inert")
@@ -80,7 +83,7 @@ class ShellBack:
     """A copy of the shell, named as a network tool, with the arguments of a reverse shell; it only waits."""
 
     name = "reverse shell"
-    expects = "a command line that sends a shell elsewhere"
+    technique = "T1059.004"
 
     def __init__(self, folder: Path) -> None:
         self.token = f"{MARK}-{os.urandom(4).hex()}"

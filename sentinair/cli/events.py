@@ -13,7 +13,7 @@ import click
 from sentinair.cli.events_text import summary
 from sentinair.cli.moments import offset, short
 from sentinair.cli.options import interval, json_option, limit_option, source_option
-from sentinair.cli.output import cut, emit, table, width
+from sentinair.cli.output import cut, emit, on_terminal, table, width
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import newest_events, reading
 from sentinair.codecs.event_json import render
@@ -115,7 +115,7 @@ def _line(found: StoredEvent, as_json: bool) -> None:
         return
     number, moment, kind, what = _cells(found)
     begin = f"{number:>8}  {moment}  {kind:7}  "
-    click.echo(begin + cut(what, max(20, width() - len(begin))))
+    click.echo(begin + (cut(what, max(20, width() - len(begin))) if on_terminal() else what))
 
 
 @events.command()

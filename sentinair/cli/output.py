@@ -58,7 +58,11 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """rows under head; the last column takes what room is left and is cut to it.  Nothing is printed for no rows."""
+    """rows under head; prints nothing for no rows.
+
+    On a terminal the last column takes the room that is left and is cut to it; elsewhere it stays whole, since
+    what is cut cannot be searched.
+    """
     if not rows:
         return
     safe = [[shown(cell) for cell in row] for row in rows]
@@ -66,10 +70,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         _coloured(head, safe)
         return
     wides = [max(len(name), *(len(row[at]) for row in safe)) for at, name in enumerate(head)]
-    room = max(20, width() - sum(wides[:-1]) - _GAP * (len(head) - 1))
     for row in [list(head), *safe]:
         cells = [cell.ljust(wide) for cell, wide in zip(row[:-1], wides, strict=False)]
-        click.echo((" " * _GAP).join([*cells, cut(row[-1], room)]).rstrip())
+        click.echo((" " * _GAP).join([*cells, row[-1]]).rstrip())
 
 
 def _coloured(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

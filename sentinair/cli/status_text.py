@@ -101,15 +101,20 @@ def rows(status: Status) -> Iterator[tuple[str, str]]:
     for name, role in status.roles.items():
         parts = [role.state, "" if role.pid is None else f"pid {role.pid}", role.note]
         yield f"role {name}", ", ".join(part for part in parts if part)
-    yield "roles", "separated" if status.roles_separated else f"not separated: {status.roles_note}"
+    if status.roles_separated or status.roles_note:
+        note = status.roles_note
+        yield "roles", "each its own user" if status.roles_separated else f"not separated: {note}"
+    if status.ledger.link:  # else the record is not open, and NOT WRITING says why
+        yield from _record(status)
+    yield "load", _load(status.performance)
+
+
+def _record(status: Status) -> Iterator[tuple[str, str]]:
     found = status.alerts
-    yield (
-        "alerts",
-        f"{found.total_today} today, {found.critical_open} critical open, last {_since(found.last_alert)}",
-    )
+    today = f"{found.total_today} today, {found.critical_open} critical open"
+    yield "alerts", f"{today}, last {_since(found.last_alert)}"
     yield "ledger", f"record {status.ledger.seq}, head {status.ledger.link[:16]}"
     yield "checkpoint", _since(status.ledger.last_checkpoint)
-    yield "load", _load(status.performance)
 
 
 def _coverage(coverage: Coverage) -> Iterator[tuple[str, str]]:

@@ -13,14 +13,13 @@ from sentinair.model.event import (
     ClockEvent,
     Event,
     FileEvent,
-    FileId,
     GapEvent,
     HashEvent,
     ProcessEvent,
     Scanned,
     WriterEvent,
 )
-from sentinair.model.process import Process
+from sentinair.model.process import FileId, Process
 
 NANO = Process(pid=7, exe=b"/usr/bin/nano", argv=(b"nano", b"a b"), uid=0)
 FILE = FileId(1, 2, 3)

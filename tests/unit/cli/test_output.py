@@ -12,14 +12,20 @@ import pytest
 from sentinair.cli.output import cut, emit, fields, table
 
 
-def test_a_table_is_aligned_and_fits_eighty_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    table(("ID", "WHAT"), [("1", "short"), ("200", "/etc/" + "x" * 200 + "/end")])
+def test_a_table_is_aligned_and_whole_where_it_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    long = "/etc/" + "x" * 200 + "/end"
+    table(("ID", "WHAT"), [("1", "short"), ("200", long)])
+    assert capsys.readouterr().out.splitlines() == ["ID   WHAT", "1    short", f"200  {long}"]
+
+
+def test_fields_fold_below_their_value(capsys: pytest.CaptureFixture[str]) -> None:
+    fields([("name", "word " * 30)])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "ID   WHAT"
-    assert lines[1] == "1    short"
-    assert len(lines[2]) == 80
-    assert lines[2].endswith("/end")
-    assert "…" in lines[2]
+    assert len(lines) == 2
+    assert lines[1].startswith("      word")
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_an_empty_table_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,8 @@ def test_all_that_the_engine_says_is_shown() -> None:
 def test_an_engine_that_says_less_is_still_shown() -> None:
     shown = dict(status_text.rows(status_text.parse({"roles_separated": True})))
     assert shown["load"] == "unknown"
-    assert shown["roles"] == "separated"
+    assert shown["roles"] == "each its own user"
+    assert "ledger" not in shown
     assert "NOT WRITING" not in shown
 
 

@@ -218,11 +218,13 @@ def test_pyproject_names_the_build_backend_and_nothing_else() -> None:
 
 
 def test_every_link_of_the_manual_leads_somewhere() -> None:
-    dead = []
-    for page in [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").rglob("*.md"))]:
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                dead.append(f"{page.relative_to(TOP)}: {target}")
+    pages = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").rglob("*.md"))]
+    dead = [
+        f"{page.relative_to(TOP)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
+        if "://" not in target and not (page.parent / target).exists()
+    ]
     assert dead == []
 
 

@@ -7,14 +7,13 @@ import importlib
 from sentinair.errors import StorageFault
 from sentinair.kernel import fanotify
 from sentinair.kernel.mounts import MountTable
-from sentinair.monitors.watch import Watch
 from sentinair.roles.sensor.files import FanotifyFiles, FileSource
 from sentinair.settings.compiled import SensorSettings
 
 __all__ = ["choose"]
 
 
-def choose(settings: SensorSettings, watch: Watch, table: MountTable) -> FileSource:
+def choose(settings: SensorSettings, table: MountTable) -> FileSource:
     """fanotify if it works and is not ruled out, else inotify.
 
     Raises StorageFault if neither works.
@@ -23,7 +22,7 @@ def choose(settings: SensorSettings, watch: Watch, table: MountTable) -> FileSou
     if settings.files.source != "inotify":
         probe, level = fanotify.probe()
         if level is not None:
-            return FanotifyFiles(settings, watch, table, level)
+            return FanotifyFiles(settings, table, level)
         why = probe.reason
         if settings.files.source == "fanotify":
             raise StorageFault(
@@ -32,5 +31,5 @@ def choose(settings: SensorSettings, watch: Watch, table: MountTable) -> FileSou
             )
     # watchdog costs 3 MB: loaded only where it is the source
     module = importlib.import_module("sentinair.roles.sensor.inotify_files")
-    source: FileSource = module.InotifyFiles(settings, watch, table, why)
+    source: FileSource = module.InotifyFiles(settings, table, why)
     return source

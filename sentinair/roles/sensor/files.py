@@ -38,6 +38,7 @@ class FileSource(Protocol):
     name: str
     probe: Probe
     monitor: FileMonitor
+    watch: Watch
 
     def fileno(self) -> int: ...
     def read(self) -> Reading:
@@ -57,11 +58,18 @@ class FileSource(Protocol):
     def close(self) -> None: ...
 
 
-def watch_of(settings: SensorSettings) -> Watch:
-    """The globs of the settings; the state directory is watched and critical whatever they say."""
+def watch_of(settings: SensorSettings, *, with_state: bool = True) -> Watch:
+    """The globs of the settings; the state directory is watched and critical whatever they say.
+
+    with_state: False leaves it out instead, for a source that cannot tell our own writes from others'.
+    """
     files = settings.files
     state = os.fsencode(settings.state)
     encode = os.fsencode
+    if not with_state:
+        critical = (glob for glob in map(encode, files.critical) if not glob.startswith(state))
+        watch = map(encode, files.watch)
+        return Watch(watch, (*map(encode, files.ignore), state), critical, map(encode, files.hash))
     return Watch(
         (*map(encode, files.watch), state),
         map(encode, files.ignore),
@@ -75,16 +83,14 @@ class FanotifyFiles:
 
     name = "fanotify"
 
-    def __init__(
-        self, settings: SensorSettings, watch: Watch, table: MountTable, level: fanotify.Level
-    ) -> None:
+    def __init__(self, settings: SensorSettings, table: MountTable, level: fanotify.Level) -> None:
         """Raises OSError if the group cannot be opened; mounts that refuse a mark are told by mounted()."""
         self.probe = Probe(
             self.name, works=True, reason=f"works: {level.name}", limits=level.limits
         )
         self._read_bytes = fanotify.raise_file_limit()
         self._group = fanotify.Fanotify(level)
-        self._watch = watch
+        self.watch = watch = watch_of(settings)
         self._table = table
         self._directories = Directories(watch.directory)
         self._records = Records(self._directories, pidfds=level.pidfds)
@@ -155,7 +161,7 @@ class FanotifyFiles:
                 reading.rewalk.append(moved.old_path)
 
     def _holds(self, path: bytes) -> bool:
-        verdict = self._watch.directory(path)
+        verdict = self.watch.directory(path)
         return verdict.any or verdict.below
 
     def _lost_sight(self, moved: Moved) -> bool:
@@ -163,8 +169,8 @@ class FanotifyFiles:
         old = moved.old_path
         if old is None or not self._holds(old):
             return False
-        new_flags = 0 if moved.new_path is None else self._watch.flags(moved.new_path)
-        return not (self._watch.flags(old) | new_flags)
+        new_flags = 0 if moved.new_path is None else self.watch.flags(moved.new_path)
+        return not (self.watch.flags(old) | new_flags)
 
     def _renew_marks(self, taken: Taken) -> None:
         """A path watched for reading stands for another file now: its mark went with the old one."""

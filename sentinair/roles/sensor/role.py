@@ -24,7 +24,7 @@ from sentinair.kernel import procfs
 from sentinair.kernel.mounts import CHANGED, MountTable
 from sentinair.monitors.rescan import Request
 from sentinair.roles.sensor.choice import choose
-from sentinair.roles.sensor.files import Reading, watch_of
+from sentinair.roles.sensor.files import Reading
 from sentinair.roles.sensor.hashes import Hashes
 from sentinair.roles.sensor.outbox import SENDER, Outbox
 from sentinair.roles.sensor.processes import Processes
@@ -66,10 +66,9 @@ class Sensor:
         self._outbox = Outbox(
             settings.lanes, self._clock, self._wake, self._gap_found, os.fsencode(settings.state)
         )
-        watch = watch_of(settings)
         self._table = MountTable()
-        self._walks = Walks(watch, self._outbox.bulk, self._clock, self._broken)
-        self._files = choose(settings, watch, self._table)
+        self._files = choose(settings, self._table)
+        self._walks = Walks(self._files.watch, self._outbox.bulk, self._clock, self._broken)
         first = self._files.mounted()
         self._ready_ns = self._last_read_ns = self._clock.wall_ns()
         self._hashes = Hashes(settings.files, self._outbox, self._clock)

@@ -49,6 +49,7 @@ class Engine:
         self.batches: list[Batch] = []
         self.arrived: list[tuple[float, Observation]] = []
         self.own: tuple[tuple[int, int], ...] = ()
+        self.acknowledges = True
 
     def accept(self) -> None:
         self.listener.settimeout(5)
@@ -73,7 +74,7 @@ class Engine:
             committed: dict[str, int] = {}
             for body in self.reader.feed(chunk):
                 self._take(decode_from_sender(body), committed)
-            if committed:
+            if committed and self.acknowledges:
                 self.say(Ack(committed))
 
     def _take(self, message: Hello | Batch | Health, committed: dict[str, int]) -> None:

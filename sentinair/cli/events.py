@@ -18,6 +18,7 @@ from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import newest_events, reading
 from sentinair.codecs.event_json import render
 from sentinair.model.event import KINDS
+from sentinair.store.access import is_claimed
 from sentinair.store.events import StoredEvent
 from sentinair.store.read import EventFilter, Reader, StreamCount
 
@@ -92,21 +93,32 @@ def tail(
 ) -> None:
     """Follow new events, the oldest first, until Ctrl-C; begins with the last ones."""
     wanted = EventFilter(kind=kind, source=source)
-    with reading(places) as reader:
-        last = reader.last_event_id()
-        for one in reversed(list(islice(newest_events(reader, wanted), limit or None))):
-            _line(one, as_json)
+    last: int | None = None
     while True:
+        with reading(places) as reader:
+            if last is None:
+                last = reader.last_event_id()
+                for one in reversed(list(islice(newest_events(reader, wanted), limit or None))):
+                    _line(one, as_json)
+            last = _follow(reader, wanted, last, as_json=as_json, once=not is_claimed(places.state))
+
+
+def _follow(reader: Reader, wanted: EventFilter, last: int, *, as_json: bool, once: bool) -> int:
+    """Print what is committed behind the event `last`; returns the last one seen.
+
+    once: with no engine the file was opened as one that never changes, and must be opened anew for the next look.
+    """
+    while True:
+        newest = reader.last_event_id()
+        while found := reader.events_after(last, wanted, CHUNK_ROWS):
+            for one in found:
+                _line(one, as_json)
+            last = found[-1].id
+        last = max(last, newest)  # what did not match need not be looked at again
         sys.stdout.flush()
         time.sleep(FOLLOW_SECS)
-        # Opened anew each time: an engine that starts meanwhile changes how the file must be opened.
-        with reading(places) as reader:
-            newest = reader.last_event_id()
-            while found := reader.events_after(last, wanted, CHUNK_ROWS):
-                for one in found:
-                    _line(one, as_json)
-                last = found[-1].id
-            last = max(last, newest)  # what did not match need not be looked at again
+        if once:
+            return last
 
 
 def _line(found: StoredEvent, as_json: bool) -> None:

@@ -41,6 +41,7 @@ WATCH: Final = (
     "/run/systemd/system",
     "/run/systemd/generator",
     "/run/modprobe.d",
+    "/opt/sentinair",  # where the units expect the program
 )
 
 IGNORE: Final = (
@@ -68,6 +69,8 @@ IGNORE: Final = (
     "/root/**/*.swp",
     "/root/**/*.swx",
     "/root/**/4913",
+    "/opt/sentinair/.git",
+    "/opt/sentinair/**/__pycache__",
     "/usr/**/__pycache__",
     "/usr/share/mime",
     "/usr/share/icons/**/icon-theme.cache",
@@ -105,6 +108,8 @@ CRITICAL: Final = (
     "/etc/profile.d",
     "/etc/bash.bashrc",
     "/etc/sentinair",
+    "/opt/sentinair/config",
+    "/opt/sentinair/sentinair",
     "/root/.ssh",
     *(f"/root/{name}" for name in _STARTUP),
     "/home/*/.ssh",

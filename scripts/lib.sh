@@ -43,8 +43,8 @@ make_venv() {
     local python
     python=$(find_python) || { debian python3 python3-venv && python=$(find_python); } ||
         die "Python 3.11 or newer is needed; as root: apt-get install python3 python3-venv"
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        debian python3-venv && "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+    if ! "$python" -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null; then
+        debian python3-venv && "$python" -c 'import ensurepip, venv; ensurepip.version()' 2>/dev/null ||
             die "$python cannot make virtual environments; as root: apt-get install python3-venv"
     fi
     say "making .venv with $python"
@@ -62,6 +62,7 @@ install_locked() {
     # The environment decides where from (PIP_INDEX_URL, PIP_FIND_LINKS, …), we decide where to.
     unset PIP_TARGET PIP_PREFIX PIP_ROOT
     export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+    [ -w "${HOME:-/}" ] || export PIP_NO_CACHE_DIR=1 # no place for a cache: no warning about it
     "$venv/bin/python" -m pip install -q --require-hashes "${locks[@]}" &&
         "$venv/bin/python" -m pip install -q --no-deps --no-index --no-build-isolation \
             --config-settings editable_mode=compat -e "$top"

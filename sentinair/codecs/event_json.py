@@ -100,8 +100,8 @@ def _process(event: ProcessEvent, process: Process | None) -> Data:
 def _gap(event: GapEvent, _: Process | None) -> Data:
     return {
         "gap_id": event.gap_id.hex(),
-        "source": event.source,
-        "reason": event.reason,
+        "source": shown(event.source),
+        "reason": shown(event.reason),
         "lost": event.lost,
         "since": rfc3339(event.since_ns),
         "until": rfc3339(event.until_ns),

@@ -16,7 +16,10 @@ MAX_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 32
 # libyaml is ten times as fast; a PyYAML built without it reads the same
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN: Final = "tag:yaml.org,2002:"
+_KINDS: Final = {
+    f"tag:yaml.org,2002:{kind}": kind
+    for kind in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+}
 
 
 class Scalar(msgspec.Struct, frozen=True):
@@ -103,11 +106,11 @@ class _Walk:
         return self._scalar(node, line)
 
     def _scalar(self, node: yaml.Node, line: int) -> Scalar | None:
-        tag = str(node.tag)
-        if not tag.startswith(_PLAIN):
-            self._faults.add(line, f"the tag {tag} is not accepted", "write the plain value")
+        kind = _KINDS.get(str(node.tag))
+        if kind is None:
+            self._faults.add(line, f"the tag {node.tag} is not accepted", "write the plain value")
             return None
-        return Scalar(str(node.value), tag.removeprefix(_PLAIN), line)
+        return Scalar(str(node.value), kind, line)
 
     def _mapped(self, node: yaml.MappingNode, line: int, depth: int) -> Mapped:
         entries: dict[str, Node] = {}

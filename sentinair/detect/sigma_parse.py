@@ -59,7 +59,8 @@ def parse_rule(root: Node, faults: Faults) -> Rule | None:
         return None
     before = len(faults.found)
     for name, node in root.entries.items():
-        if name not in _KNOWN:
+        # Sigma lets a rule carry keys of its own; only what looks like a slip of the pen is refused.
+        if name not in _KNOWN and _mean(name, _KNOWN):
             faults.add(node.line, f"unknown key {name}", _mean(name, _KNOWN))
     for name in _NEEDED:
         if name not in root.entries:

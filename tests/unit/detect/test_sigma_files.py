@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinair.detect.ground import Ground
+from sentinair.detect.rule_files import load_rules, read_rule, read_rules
+from sentinair.detect.rule_yaml import MAX_BYTES
+from sentinair.detect.sigma import detector
+from sentinair.errors import ConfigFault
+
+HEAD = """\
+title: T
+id: 3bc18b76-9dc5-445c-8c6b-9fa02e6a9c23
+level: high
+logsource:
+  product: linux
+  category: process_creation
+"""
+GOOD = HEAD + "detection:\n  s:\n    Image: /bin/x\n  condition: s\n"
+
+
+def faults(text: str) -> list[str]:
+    return [str(fault) for fault in read_rule(text.encode(), "r.yml")[1]]
+
+
+def detection(body: str) -> list[str]:
+    return faults(HEAD + "detection:\n" + body)
+
+
+def test_a_good_rule_has_no_faults() -> None:
+    rule, found = read_rule(GOOD.encode(), "r.yml")
+    assert found == []
+    assert rule is not None
+    assert (rule.title, rule.severity, rule.category, rule.confidence) == ("T", "high", "rule", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "words"),
+    [
+        ("  s:\n    Imag: x\n  condition: s\n", 9, "did you mean Image?"),
+        ("  s:\n    Image|base64: x\n  condition: s\n", 9, "'base64' is not supported"),
+        ("  s:\n    Image|contains|re: x\n  condition: s\n", 9, "cannot be used together"),
+        ("  s:\n    Image|i: x\n  condition: s\n", 9, "belongs to re"),
+        ("  s:\n    Image|re|cased: x\n  condition: s\n", 9, "no meaning with re"),
+        ("  s:\n    Image|re: '('\n  condition: s\n", 9, "not a regular expression"),
+        ("  s:\n    Image|exists: maybe\n  condition: s\n", 9, "exists takes true or false"),
+        ("  s:\n    Image:\n  condition: s\n", 9, "null is not supported"),
+        ("  s:\n    Image: []\n  condition: s\n", 9, "list of values is empty"),
+        ("  s:\n    Image: [{a: b}]\n  condition: s\n", 9, "a value is text"),
+        ("  s:\n    LogonId: 0755\n  condition: s\n", 9, "put it in quotes"),
+        ("  s:\n    Action: fly\n  condition: s\n", 9, "Action is one of"),
+        ("  s:\n    '|contains': x\n  condition: s\n", 9, "a field needs a name"),
+        ("  s: [a, b]\n  condition: s\n", 8, "keywords"),
+        ("  s: {}\n  condition: s\n", 8, "the selection is empty"),
+        ("  s: x\n  condition: s\n", 8, "a selection is a map"),
+        ("  s:\n    Image: x\n", 8, "the condition is missing"),
+        ("  s:\n    Image: x\n  timeframe: 5m\n  condition: s\n", 10, "timeframe"),
+        ("  s:\n    Image: x\n  condition: [[s]]\n", 10, "a condition is text"),
+        ("  s:\n    Image: x\n  condition: s and\n", 10, "ends too early"),
+        ("  s:\n    Image: x\n  condition: t\n", 10, "no selection 't'"),
+        ("  s:\n    Image: x\n  condition: s s\n", 10, "behind a whole condition"),
+        ("  s:\n    Image: x\n  condition: (s\n", 10, "not closed"),
+        ("  s:\n    Image: x\n  condition: and\n", 10, "stands where"),
+        ("  s:\n    Image: x\n  condition: 2 of s*\n", 10, "only `1 of` and `all of`"),
+        ("  s:\n    Image: x\n  condition: 1 of t*\n", 10, "named 't*'"),
+        ("  s:\n    Image: x\n  condition: s | count() > 5\n", 10, "aggregations"),
+        ("  s:\n    Image: x\n  condition: s & s\n", 10, "cannot read"),
+        ("  s:\n    Image: x\n  condition: ' '\n", 10, "empty"),
+        ("  s:\n    Image: x\n  condition: " + "(" * 99 + "\n", 10, "nested deeper"),
+        ("  s:\n    Image: x\n  condition: " + "not " * 99 + "s\n", 10, "nested deeper"),
+    ],
+)
+def test_what_is_not_supported_is_refused_with_its_line(body: str, line: int, words: str) -> None:
+    found = detection(body)
+    assert any(f"r.yml:{line}: " in fault and words in fault for fault in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the file is empty"),
+        ("- a\n", "a rule is a map"),
+        ("a: [\n", "not YAML"),
+        ("a: \x00\n", "not YAML"),
+        ("a: &x 1\nb: *x\n", "alias"),
+        ("a: !!python/object:os.system x\n", "tag"),
+        ("title: a\ntitle: b\n", "second time"),
+        ("? [a]\n: b\n", "a key must be plain text"),
+        ("a: " + "[" * 200 + "]" * 200, "nested deeper"),
+        ("a: " + "x" * MAX_BYTES, "a rule at most"),
+        ("title: a\n---\ntitle: b\n", "not YAML"),
+        ("title: T\n", "the key id is missing"),
+        (GOOD.replace("level: high", "levle: high"), "did you mean level?"),
+        (GOOD.replace("high", "hihg"), "did you mean high?"),
+        (GOOD.replace("3bc18b76", "zz"), "must be a UUID"),
+        (GOOD.replace("linux", "windows"), "only product linux"),
+        (GOOD.replace("process_creation", "dns"), "only product linux"),
+        (
+            GOOD.replace("  product: linux\n", "").replace("  category: ", " - "),
+            "logsource is a map",
+        ),
+        (HEAD + "detection: x\n", "detection is a map"),
+        (GOOD + "sentinair: x\n", "sentinair is a map"),
+        (GOOD + "sentinair: {confidnce: 1}\n", "unknown key sentinair.confidnce"),
+        (GOOD + "sentinair: {confidence: 2}\n", "number from 0 to 1"),
+        (GOOD + "sentinair: {confidence: x}\n", "number from 0 to 1"),
+        (GOOD + "sentinair: {why: [[x]]}\n", "expected a sentence"),
+        (GOOD + "sentinair: {group_by: [Nope]}\n", "group_by names"),
+        (GOOD + "sentinair: {adjust: [x]}\n", "adjust is a list of maps"),
+        (GOOD + "sentinair: {adjust: [{condition: s, level: none}]}\n", "adjust needs a level"),
+        (GOOD + "sentinair: {adjust: [{condition: t, level: low}]}\n", "adjust: there is no"),
+        (GOOD + "sentinair: {adjust: [{condition: s, level: low, x: y}]}\n", "adjust.x"),
+        (GOOD + "sentinair: {examples: [x]}\n", "examples is a map"),
+        (GOOD + "sentinair: {examples: {match: [{Nope: x}]}}\n", "an example names"),
+    ],
+)
+def test_a_file_that_is_no_rule_says_why(text: str, words: str) -> None:
+    found = faults(text)
+    assert any(words in fault for fault in found), found
+
+
+def test_all_faults_of_a_file_come_at_once() -> None:
+    found = detection("  s:\n    Imag: x\n    Image|windash: y\n  t: []\n  condition: s\n")
+    assert len(found) == 3
+
+
+def test_all_faults_of_a_folder_come_at_once(tmp_path: Path) -> None:
+    (tmp_path / "good.yml").write_text(GOOD)
+    (tmp_path / "twin.yaml").write_text(GOOD)
+    (tmp_path / "bad.yml").write_text("- a\n")
+    (tmp_path / "not-a-rule.txt").write_text("x")
+    (tmp_path / "folder.yml").mkdir()
+    read = read_rules(tmp_path)
+    assert len(read.rules) == 1
+    assert len(read.faults) == 3
+    with pytest.raises(ConfigFault) as caught:
+        load_rules(tmp_path)
+    assert "bad.yml:1" in str(caught.value)
+    assert "is that of" in str(caught.value)
+    assert caught.value.exit_status == 78
+
+
+def test_a_folder_that_is_not_there_is_a_fault() -> None:
+    (fault,) = read_rules(Path("/nonexistent/rules")).faults
+    assert "/nonexistent/rules: cannot be read" in str(fault)
+
+
+def test_a_detector_without_usable_rules_does_not_start(tmp_path: Path) -> None:
+    (tmp_path / "bad.yml").write_text("x")
+    with pytest.raises(ConfigFault):
+        detector(Ground(rules_dir=tmp_path, state_dir=tmp_path))
+
+
+def test_attack_tags_and_references_are_taken_over() -> None:
+    text = GOOD + (
+        "tags: [attack.privilege_escalation, attack.t1548.001, attack.s0001, car.2013]\n"
+        "references: [https://a/b, https://c/d]\nfalsepositives: none known\n"
+    )
+    rule, found = read_rule(text.encode(), "r.yml")
+    assert found == []
+    assert rule is not None
+    assert rule.techniques == ("T1548.001",)
+    assert rule.tactics == ("privilege-escalation",)
+    assert rule.category == "privilege-escalation"
+    assert rule.link == "https://a/b"
+    assert rule.why == ("Known to be harmless: none known.",)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_as_a_rule_are_faults_and_never_a_crash(text: bytes) -> None:
+    rule, found = read_rule(text, "r.yml")
+    assert rule is None
+    assert found
+
+
+@given(st.text("sAnd or not()1of*_ all them", max_size=40))
+def test_any_condition_is_read_or_refused(condition: str) -> None:
+    body = "  s:\n    Image: x\n  condition: '" + condition + "'\n"
+    rule, found = read_rule((HEAD + "detection:\n" + body).encode(), "r.yml")
+    assert (rule is None) == bool(found)

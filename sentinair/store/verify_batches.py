@@ -18,7 +18,7 @@ from sentinair.store.payload import (
     StreamData,
     batch_digest,
 )
-from sentinair.store.verify_plan import Body, Plan
+from sentinair.store.verify_plan import UNDECODABLE, Body, Plan
 
 __all__ = ["BatchSum", "Batches", "Gone"]
 
@@ -73,7 +73,7 @@ class Batches:
         """One events.batch record."""
         try:
             data = _decode(body).data
-        except msgspec.DecodeError as fault:
+        except UNDECODABLE as fault:
             self._find(seq, f"is no events.batch record: {fault}")
             return
         known = self.sum

@@ -16,9 +16,11 @@ from sentinair.store.chain import EMPTY, Head
 from sentinair.store.payload import RetentionData
 from sentinair.store.seals import EpochData
 
-__all__ = ["CHAIN_AT", "Body", "Finding", "Forgotten", "Plan", "make_plan"]
+__all__ = ["CHAIN_AT", "UNDECODABLE", "Body", "Finding", "Forgotten", "Plan", "make_plan"]
 
 CHAIN_AT: Final = slice(10, 42)  # of a body: the chain id stands behind `{"chain":"`
+UNDECODABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)
+"""What msgspec raises for bytes that are not of the wanted form; ValueError: text that is no UTF-8; RecursionError: too deep."""
 Data = TypeVar("Data")
 
 
@@ -76,6 +78,6 @@ def make_plan(connection: sqlite3.Connection) -> Plan:
                 forgotten.append(Forgotten(seq, _retention(body).data))
             elif _epoch(body).data.epoch == 0:
                 chains.append((seq, bytes(body[CHAIN_AT]).decode("ascii")))
-        except (msgspec.DecodeError, TypeError, ValueError) as fault:
+        except (*UNDECODABLE, TypeError) as fault:
             findings.append(Finding(f"record {seq}", f"is no {kind} record: {fault}", seq))
     return Plan(head, tuple(chains), tuple(forgotten), tuple(findings))

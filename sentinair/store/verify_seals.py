@@ -14,7 +14,7 @@ from sentinair.store.seals import (
     epoch_message,
     signed_by,
 )
-from sentinair.store.verify_plan import Body
+from sentinair.store.verify_plan import UNDECODABLE, Body
 from sentinair.store.verify_span import Kept
 
 __all__ = ["Seals", "check_seals"]
@@ -48,7 +48,7 @@ def check_seals(records: Iterable[Kept], anchors: Mapping[bytes, str], find: Fin
                 _judge_epoch(seals, record, _epoch(record.body).data, anchors, find)
             elif record.kind == "checkpoint":
                 _judge_checkpoint(seals, record, _checkpoint(record.body).data, find)
-        except (msgspec.DecodeError, ValueError) as fault:
+        except UNDECODABLE as fault:
             find(record.seq, f"is no {record.kind} record: {fault}")
     return seals
 

@@ -14,7 +14,7 @@ import msgspec
 
 from sentinair.store.chain import GENESIS, KEPT, prefix_of
 from sentinair.store.verify_batches import Batches, BatchSum
-from sentinair.store.verify_plan import Body, Finding, Plan
+from sentinair.store.verify_plan import UNDECODABLE, Body, Finding, Plan
 
 __all__ = ["Kept", "Shelf", "Span", "scan"]
 
@@ -176,7 +176,7 @@ class _Scanner:
                 if shelf not in self._shelves:
                     self._shelves.add(shelf)
                     self.span.shelves.append(shelf)
-            except msgspec.DecodeError as fault:
+            except UNDECODABLE as fault:
                 self.find(seq, f"is no alert record: {fault}")
         elif kind in _JUDGED:
             self.span.kept.append(Kept(seq, kind, time, chain, link, leaf, body))

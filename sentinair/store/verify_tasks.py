@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.store.verify_plan import Finding, Plan
+from sentinair.store.verify_plan import UNDECODABLE, Finding, Plan
 from sentinair.store.verify_search import check_search
 from sentinair.store.verify_span import Span, scan
 from sentinair.store.verify_tables import MAX_LINES, Find, check_integrity, check_schema
@@ -56,7 +56,7 @@ def perform(
     found: list[str] = []
     try:
         run(connection, found.append)
-    except (sqlite3.Error, msgspec.DecodeError, ValueError, TypeError) as fault:
+    except (*UNDECODABLE, sqlite3.Error, TypeError) as fault:
         found.append(f"cannot be read: {fault}")
     return Done([Finding(where, what) for what in found[:MAX_LINES]])
 

@@ -6,13 +6,11 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from sentinair.store import verify_tables as tables
 from sentinair.store.chain import columns_digest
 from sentinair.store.payload import LaneData
 from sentinair.store.verify_batches import Gone
-from sentinair.store.verify_plan import Finding, Forgotten, Plan
+from sentinair.store.verify_plan import UNDECODABLE, Finding, Forgotten, Plan
 from sentinair.store.verify_seals import Seals, check_seals
 from sentinair.store.verify_span import Shelf, Span
 
@@ -65,7 +63,7 @@ def _reporter(findings: list[Finding]) -> Reporter:
         found: list[str] = []
         try:
             check(found.append)
-        except (sqlite3.Error, msgspec.DecodeError, ValueError, TypeError) as fault:
+        except (*UNDECODABLE, sqlite3.Error, TypeError) as fault:
             found.append(f"cannot be read: {fault}")
         findings.extend(Finding(f"table {table}", what) for what in found[: tables.MAX_LINES])
 

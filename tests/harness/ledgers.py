@@ -39,7 +39,7 @@ _WORDS = [
 
 
 class LedgerMaker:
-    """Writes into one state directory; the clock moves by a second a commit.  files: names there are."""
+    """Writes into one state directory; the clock moves by a second a commit.  files, writers: how many there are."""
 
     def __init__(
         self,
@@ -47,11 +47,12 @@ class LedgerMaker:
         *,
         seed: int = 1,
         files: int = 20_000,
+        writers: int = 40,
         start_ns: int = 1_700_000_000 * SECOND_NS,
     ) -> None:
         self.state = state
         self._random = random.Random(seed)
-        self._files = files
+        self._files, self._writers = files, writers
         self._now = start_ns
         self._mono = SECOND_NS
         self._seqs: dict[LaneKey, int] = {}
@@ -72,7 +73,7 @@ class LedgerMaker:
 
     def file_events(self, count: int, *, source: str = "fanotify", run: int = 1) -> list[Pending]:
         """File events of a few processes below a few hundred directories."""
-        number = self._random.randrange(40)
+        number = self._random.randrange(self._writers)
         process = Process(
             pid=1000 + number, start=number, exe=b"/usr/bin/dpkg", argv=(b"dpkg", b"-i"), uid=0
         )

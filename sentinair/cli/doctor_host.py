@@ -13,7 +13,7 @@ from typing import Final
 
 import sentinair
 from sentinair.cli.doctor_findings import Finding, fail, ok, warn
-from sentinair.kernel import cnproc, fanotify, psutil_source
+from sentinair.kernel import cnproc, fanotify, inotify, psutil_source
 from sentinair.model.ports import Probe
 
 __all__ = ["abilities", "capabilities", "clock", "interpreter", "python", "queue", "role_users"]
@@ -95,6 +95,7 @@ def abilities() -> Iterator[Finding]:
     """Each kernel ability, by trying it here and now with the rights of this call."""
     names, _ = fanotify.probe()
     yield _ability(names, "inotify and rescans take over, without who did it")
+    yield _ability(inotify.probe(), "fanotify does without it" if names.works else "")
     yield _ability(cnproc.probe(), "polling takes over, blind to short processes")
     yield _ability(psutil_source.probe(), "")
 

@@ -13,6 +13,7 @@ import pytest
 from sentinair.cli import doctor_agent, doctor_host
 from sentinair.cli.doctor_findings import Finding
 from sentinair.cli.places import Places
+from sentinair.errors import PermissionFault
 from sentinair.model.ports import Probe
 from tests.unit.cli.conftest import Program
 
@@ -148,3 +149,28 @@ def test_an_ability_that_fails_warns_where_something_stands_in_for_it() -> None:
     fails = Probe("x", works=False, reason="no")
     assert doctor_host._ability(fails, "polling").level == "warn"
     assert doctor_host._ability(fails, "").level == "fail"
+
+
+def test_the_engine_and_its_senders_are_told_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer: dict[str, Any] = {
+        "roles": {"sensor": {"state": "running", "pid": 7}, "execs": {"state": "running"}},
+        "monitoring": {"file_monitor": True, "process_monitor": True},
+        "roles_separated": True,
+    }
+    monkeypatch.setattr(doctor_agent, "call", lambda path, method: answer)
+    places = Places(tmp_path, tmp_path)
+    assert {one.level for one in doctor_agent.engine(places)} == {"ok"}
+    answer["not_writing"] = "disk full"
+    assert [one.check for one in doctor_agent.engine(places) if one.level == "fail"] == ["engine"]
+
+
+def test_an_engine_one_may_not_ask_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, method: str) -> object:
+        raise PermissionFault("you may not ask the engine", remedy="use sudo")
+
+    monkeypatch.setattr(doctor_agent, "call", refuse)
+    assert only(doctor_agent.engine(Places(tmp_path, tmp_path))).level == "warn"

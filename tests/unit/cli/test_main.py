@@ -116,7 +116,11 @@ def test_version_imports_no_other_command() -> None:
         "import sys; from sentinair.cli.main import main; main(['version']);"
         "print([m for m in ('sqlite3','yaml','rich','cryptography','psutil') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # Measuring coverage brings modules of its own into each child.
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=plain
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 

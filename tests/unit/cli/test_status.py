@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sentinair.cli import rescan as rescan_command
 from sentinair.cli import run as run_command
 from sentinair.cli.places import Places
 from sentinair.cli.reading import reading
@@ -51,6 +52,22 @@ def test_a_rescan_needs_engine_and_sensor(running: Program) -> None:
 
 def test_a_rescan_without_engine_is_said(recorded: Program) -> None:
     assert recorded("rescan", ".") == 69
+
+
+def test_a_rescan_that_is_asked_for_is_said(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def take(path: Path, method: str, params: object) -> object:
+        asked.extend((method, params))
+        return {"asked": True}
+
+    monkeypatch.setattr(rescan_command, "call", take)
+    assert program("rescan", "/etc") == 0
+    assert "rescan of /etc is asked for" in program.out
+    assert program.lines("rescan", "/etc") == [{"path": "/etc", "asked": True}]
+    assert asked[:2] == ["rescan", {"path": "/etc"}]
 
 
 def test_run_hands_on_the_places_and_the_paths(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -149,3 +152,16 @@ def test_a_running_engine_makes_the_backup(running: Program, tmp_path: Path) -> 
     assert running.lines("db", "backup", str(copy))[0]["bytes"] == copy.stat().st_size
     key = str(running.state / "keys" / "enrolment.pub")
     assert running("verify", str(copy), "--public-key", key) == 0
+
+
+def test_on_a_terminal_verifying_tells_how_far_it_is(recorded: Program) -> None:
+    master, slave = pty.openpty()
+    words = [sys.executable, "-m", "sentinair.cli.main", *recorded.places, "verify"]
+    try:
+        subprocess.run(words, stdout=subprocess.DEVNULL, stderr=slave, check=True)
+        said = os.read(master, 65536).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert "record " in said
+    assert said.endswith("\x1b[K")

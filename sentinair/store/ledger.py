@@ -62,6 +62,9 @@ def check_tail(connection: sqlite3.Connection) -> int:
 
 
 def _check(row: Row, seq: int, link: bytes) -> None:
+    # SQLite keeps a type with each value: a flipped bit can make text or a number of it.
+    if any(not isinstance(value, bytes | None) for value in row[5:]) or row.leaf is None:
+        raise DataFault("a value has another type", where=f"record {row.seq}")
     if row.seq != seq + 1:
         raise DataFault("records are missing from the ledger", where=f"record {seq + 1}")
     if row.salt is not None and row.body is not None:

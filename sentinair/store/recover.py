@@ -12,9 +12,10 @@ from sentinair.errors import DataFault, StorageFault
 from sentinair.store.ledger import check_tail
 from sentinair.store.schema import APPLICATION_ID
 
-__all__ = ["check", "set_aside"]
+__all__ = ["check", "names_aside", "set_aside"]
 
 _MAGIC: Final = b"SQLite format 3\0"
+_PREFIX: Final = "ledger.damaged-"
 _PARTS: Final = ("", "-wal", "-shm")
 
 
@@ -37,7 +38,7 @@ def set_aside(database: Path, now_ns: int) -> Path | None:
 
     Raises StorageFault if that fails.
     """
-    name = f"ledger.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now_ns // 1_000_000_000))}"
+    name = f"{_PREFIX}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now_ns // 1_000_000_000))}"
     aside = database.with_name(name)
     number = 1
     while os.path.lexists(aside):
@@ -62,3 +63,11 @@ def set_aside(database: Path, now_ns: int) -> Path | None:
             remedy="move it away by hand",
         ) from fault
     return aside if moved else None
+
+
+def names_aside(state: Path) -> list[str]:
+    """What set_aside() has made here, oldest first."""
+    names = {
+        path.name.removesuffix("-wal").removesuffix("-shm") for path in state.glob(f"{_PREFIX}*")
+    }
+    return sorted(names)

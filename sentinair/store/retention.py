@@ -25,6 +25,7 @@ __all__ = ["EVENT_OVERHEAD", "step"]
 DAY_NS: Final = 86_400 * 1_000_000_000
 MAX_EVENTS: Final = 5_000  # a portion: some 50 ms
 MAX_RECORDS: Final = 2_000
+MERGE_PAGES: Final = 500
 EVENT_OVERHEAD: Final = 64  # bytes of a row beside its body: cells, index, page slack
 
 
@@ -50,7 +51,27 @@ def step(session: Session, draft: Draft, limits: Retention) -> bool:
     events = _forget_events(session, draft, now - limits.events_days * DAY_NS, limits.events_bytes)
     ordinary, critical = limits.alerts_days, max(limits.alerts_days, limits.critical_days)
     alerts = _forget_alerts(session, draft, now - ordinary * DAY_NS, now - critical * DAY_NS)
-    return events or alerts
+    if alerts:
+        session.merge_pages = -MERGE_PAGES
+        return True
+    return _merge_search(session) or events
+
+
+def _merge_search(session: Session) -> bool:
+    """Forgotten words stay in the search index until its segments are merged: a portion of that; whether it goes on.
+
+    Only in a transaction after the one that forgot, which writes its own segment when it commits.  A negative number
+    begins to merge all segments, a positive one goes on, and no change says that it is done
+    (https://www.sqlite.org/fts5.html, section 6.8).
+    """
+    if not session.merge_pages:
+        return False
+    before = session.connection.total_changes
+    session.connection.execute(
+        "INSERT INTO alert_search(alert_search, rank) VALUES('merge', ?)", (session.merge_pages,)
+    )
+    session.merge_pages = MERGE_PAGES if session.connection.total_changes - before >= 2 else 0
+    return session.merge_pages > 0
 
 
 def _events_bytes(session: Session) -> int:

@@ -21,11 +21,14 @@ from sentinair.store.checkpoint import (
     due,
     next_due_ns,
 )
-from sentinair.store.keys import KeyRing
+from sentinair.store.keys import EPOCH_FILE, KeyRing
 from sentinair.store.ledger import Draft
-from sentinair.store.session import Session
+from sentinair.store.opening import Opened
+from sentinair.store.payload import DamagedData
+from sentinair.store.recover import names_aside
+from sentinair.store.session import Session, all_data
 
-__all__ = ["Sealer"]
+__all__ = ["Sealer", "start_chain"]
 
 _SECOND_NS: Final = 1_000_000_000
 _CHAIN_AT: Final = slice(10, 42)  # of a body: see chain.prefix_of
@@ -128,3 +131,31 @@ class Sealer:
             self.last_checkpoint_ns = row[2]
             if bytes(row[1][_CHAIN_AT]) == self.ring.chain.encode():
                 self._previous = row[0]
+
+
+def start_chain(
+    state: Path, session: Session, opened: Opened, settings: StoreSettings, stamp: Stamp
+) -> Sealer:
+    """The ring for this ledger, its first record of this life, and a word on every ledger set aside before.
+
+    A new ledger never goes on with a key that an older one, now gone, may have used: two histories must not share a
+    chain id.  Raises sqlite3.Error, StorageFault, PermissionFault.
+    """
+    keys = state / "keys"
+    if opened.created:
+        (keys / EPOCH_FILE).unlink(missing_ok=True)
+    sealer = Sealer(KeyRing.open(keys, session.known_epoch()), settings)
+    sealer.begin(session, stamp)
+    said = {data["file"] for data in all_data(session.connection, "store.damaged")}
+    untold = [name for name in names_aside(state) if name not in said]
+    if untold:
+        with session.transaction(sealer.ring.chain, stamp) as draft:
+            for name in untold:
+                now = opened.damaged is not None and opened.damaged.file == name
+                found = (
+                    opened.damaged
+                    if now
+                    else DamagedData(name, "set aside by a start that was cut short")
+                )
+                draft.append("store.damaged", found)
+    return sealer

@@ -102,6 +102,9 @@ class Session:
         )
         self.files = Files(connection)
         self.alerts = Alerts(connection)
+        self.merge_pages = (
+            0  # how retention goes on to merge forgotten words out of the search index
+        )
 
     def known_epoch(self) -> Known | None:
         """What the last epoch record says: which key must be held."""

@@ -28,11 +28,10 @@ from sentinair.store.events import LaneKey, Pending
 from sentinair.store.faults import is_full, write_fault
 from sentinair.store.files import Found
 from sentinair.store.gaps import GapRow, gap_rows
-from sentinair.store.keys import KeyRing
 from sentinair.store.opening import Opened, connect_checked, open_session
 from sentinair.store.reserve import Reserve
 from sentinair.store.schema import MIGRATIONS, VERSION, Migration
-from sentinair.store.seal import Sealer
+from sentinair.store.seal import Sealer, start_chain
 from sentinair.store.session import Committed, Session, all_data
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
@@ -94,24 +93,21 @@ class Store:
         """
         make_state(state)
         lock = claim(state)
+        session: Session | None = None
         done = False
         try:
             session, opened = open_session(state, stamp, version=version, migrations=migrations)
-            try:
-                ring = KeyRing.open(state / "keys", session.known_epoch())
-                sealer = Sealer(ring, settings)
-                sealer.begin(session, stamp)
-                if opened.damaged is not None:
-                    with session.transaction(ring.chain, stamp) as draft:
-                        draft.append("store.damaged", opened.damaged)
-            except sqlite3.Error as fault:
-                raise write_fault(fault, state / LEDGER) from fault
+            sealer = start_chain(state, session, opened, settings, stamp)
             store = cls(state, stamp, session, sealer, opened, lock, settings)
             done = True
-            return store
+        except sqlite3.Error as fault:
+            raise write_fault(fault, state / LEDGER) from fault
         finally:
             if not done:
+                if session is not None:
+                    session.close()
                 os.close(lock)
+        return store
 
     @property
     def chain(self) -> str:
@@ -173,10 +169,12 @@ class Store:
         return result
 
     def seal(self, stamp: Stamp) -> None:
-        """Write the checkpoint and change the key if they are due; called after each commit and when idle.
+        """Write the checkpoint and change the key if they are due, and take the reserve again if there is room.
 
+        Called after each commit, and by the engine when it is idle.
         Never raises: what could not be sealed is tried again with the next commit, and seal_refusal says why.
         """
+        self._reserve.make()
         try:
             with self._guard():
                 self._sealer.seal_if_due(self._live(stamp), stamp)
@@ -195,7 +193,6 @@ class Store:
         """
         with self._guard():
             session = self._live(stamp)
-            self._reserve.make()
             with session.transaction(self.chain, stamp) as draft:
                 forgot = retention.step(session, draft, limits)
             if forgot:
@@ -313,30 +310,35 @@ class Store:
 
     def _settle(self, session: Session) -> _Unsure | None:
         """If the commit that failed last is in the file after all, make it durable and return what it held."""
-        unsure, self._unsure = self._unsure, None
-        if unsure is None or session.head != unsure.head:
-            return None
-        # Copies every page of the log into the main file and syncs that: the log's own sync is not trusted again.
-        busy, _, _ = session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            self._unsure = unsure
-            raise StorageFault(
-                "a reader keeps the last commit from being made durable",
-                where=str(self.path),
-                remedy="it is tried again",
-            )
-        return unsure
+        unsure = self._unsure
+        if unsure is not None and session.head == unsure.head:
+            # Copies every page of the log into the main file and syncs that: the log's own sync is not trusted again.
+            busy, _, _ = session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise StorageFault(
+                    "a reader keeps the last commit from being made durable",
+                    where=str(self.path),
+                    remedy="it is tried again",
+                )
+            self._unsure = None
+            return unsure
+        self._unsure = None
+        return None
 
     def _give_way(self, fault: sqlite3.Error) -> None:
         """On a full disk the reserve goes, and one record says so in the room it leaves."""
         if not is_full(fault, self._state) or not self._reserve.release():
             return
-        unsure, self._unsure = self._unsure, None
         with contextlib.suppress(sqlite3.Error, SentinairError, OSError):
-            session = self._live()
-            if unsure is not None and session.head == unsure.head:
-                self._unsure = unsure  # it is there after all: the next commit settles that first
-                return
-            data = {"why": "the disk is full", "reserve": "given up to write this"}
-            with session.transaction(self.chain, self._stamp) as draft:
-                draft.append("store.refused", data)
+            self._say_full()
+            return
+        self._drop()
+
+    def _say_full(self) -> None:
+        session = self._live()
+        if self._unsure is not None and session.head == self._unsure.head:
+            return  # the commit is there after all: the next one settles that first
+        self._unsure = None
+        data = {"why": "the disk is full", "reserve": "given up to write this"}
+        with session.transaction(self.chain, self._stamp) as draft:
+            draft.append("store.refused", data)

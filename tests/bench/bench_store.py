@@ -37,8 +37,20 @@ from sentinair.store.writer import Store
 BATCH: Final = 1000
 DIRECTORY_FILES: Final = 25
 _LANE: Final = LaneKey("sensor", b"\x01" * 8, "bulk")
-_EVENT_TABLES: Final = ("events", "processes", "files", "ledger")
-_WORDS: Final = "change in protected path by process with elevated rights while baseline locked".split()
+_WORDS: Final = [
+    "change",
+    "in",
+    "protected",
+    "path",
+    "by",
+    "process",
+    "with",
+    "elevated",
+    "rights",
+    "while",
+    "baseline",
+    "locked",
+]
 
 
 def stamp() -> Stamp:
@@ -144,7 +156,10 @@ def bare(inserts: list[tuple[str, list[tuple[Any, ...]]]], commits: int) -> floa
         connection = connect(Path(folder) / LEDGER)
         create(connection)
         parts = [
-            [(sql, rows[len(rows) * n // commits : len(rows) * (n + 1) // commits]) for sql, rows in inserts]
+            [
+                (sql, rows[len(rows) * n // commits : len(rows) * (n + 1) // commits])
+                for sql, rows in inserts
+            ]
             for n in range(commits)
         ]
         began = time.perf_counter()
@@ -158,23 +173,30 @@ def bare(inserts: list[tuple[str, list[tuple[Any, ...]]]], commits: int) -> floa
     return took
 
 
+def _write_events(store: Store, count: int) -> float:
+    return _timed(event_batches(count, store), lambda batch: store.commit(stamp(), batch))
+
+
+def _write_alerts(store: Store, count: int) -> float:
+    return _timed(alert_batches(count), lambda batch: store.commit(stamp(), (), batch))
+
+
+_SIDES: Final = {
+    "events": (_write_events, ("events", "processes", "files", "ledger")),
+    "alerts": (_write_alerts, ("ledger", "alerts")),
+}
+
+
 def write(events: int, alerts: int) -> dict[str, float]:
-    """Rates of both sides, each for its own fresh file; the bare side runs right after."""
+    """Rates of both sides, each on a fresh file; the bare side runs right after."""
     figures: dict[str, float] = {}
-    for what, count in (("events", events), ("alerts", alerts)):
-        folder = Path(tempfile.mkdtemp())
-        try:
-            store = Store.open(folder / "state", StoreSettings(), stamp())
-            if what == "events":
-                took = _timed(event_batches(count, store), lambda b: store.commit(stamp(), b))
-                tables = _EVENT_TABLES
-            else:
-                took = _timed(alert_batches(count), lambda b: store.commit(stamp(), (), b))
-                tables = ("ledger", "alerts")
+    for (what, (fill, tables)), count in zip(_SIDES.items(), (events, alerts), strict=True):
+        with tempfile.TemporaryDirectory() as folder:
+            state = Path(folder) / "state"
+            store = Store.open(state, StoreSettings(), stamp())
+            took = fill(store, count)
             store.close(stamp())
-            limit = bare(_inserts(folder / "state" / LEDGER, tables), -(-count // BATCH))
-        finally:
-            shutil.rmtree(folder)
+            limit = bare(_inserts(state / LEDGER, tables), -(-count // BATCH))
         figures[f"{what}_per_sec"] = round(count / took)
         figures[f"{what}_us"] = round(took / count * 1e6, 2)
         figures[f"bare_{what}_per_sec"] = round(count / limit)
@@ -182,15 +204,14 @@ def write(events: int, alerts: int) -> dict[str, float]:
     return figures
 
 
-def slowest(ask: Callable[[], object], times: int = 7) -> float:
-    """Median milliseconds of `times` tries, after one to warm the cache."""
-    ask()
+def _median_ms(ask: Callable[..., object], *arguments: object) -> float:
+    """Median milliseconds of five tries, after one to warm the cache."""
     took = []
-    for _ in range(times):
+    for _ in range(6):
         began = time.perf_counter()
-        ask()
+        ask(*arguments)
         took.append((time.perf_counter() - began) * 1e3)
-    return sorted(took)[times // 2]
+    return sorted(took[1:])[2]
 
 
 def pages(events: int, alerts: int) -> dict[str, float]:
@@ -210,9 +231,9 @@ def pages(events: int, alerts: int) -> dict[str, float]:
                 "event_page_ms": round(_event_pages(reader), 2),
                 "alert_page_ms": round(_alert_pages(reader), 2),
                 "search_page_ms": round(
-                    slowest(lambda: reader.alerts(AlertFilter(q="baseline locked"))), 2
+                    _median_ms(reader.alerts, AlertFilter(q="baseline locked")), 2
                 ),
-                "event_by_id_ms": round(slowest(lambda: reader.event(events // 2)), 2),
+                "event_by_id_ms": round(_median_ms(reader.event, events // 2), 2),
             }
     finally:
         shutil.rmtree(folder)
@@ -224,14 +245,20 @@ def _event_pages(reader: Reader) -> float:
     oldest = newest if first is None else first.time_ns
     middle = (newest + oldest) // 2
     worst = 0.0
-    spans = [(None, None), (middle, None), (None, middle), (middle, middle + 10**9), (None, oldest + 10**6)]
+    spans = [
+        (None, None),
+        (middle, None),
+        (None, middle),
+        (middle, middle + 10**9),
+        (None, oldest + 10**6),
+    ]
     for kind, source, (since, until) in itertools.product(
         ((), ("file",)), ((), ("fanotify",), ("inotify",)), spans
     ):
         wanted = EventFilter(since, until, kind, source)
         after = reader.events(wanted).next
-        worst = max(worst, slowest(lambda w=wanted: reader.events(w)))
-        worst = max(worst, slowest(lambda w=wanted, a=after: reader.events(w, a)))
+        worst = max(worst, _median_ms(reader.events, wanted))
+        worst = max(worst, _median_ms(reader.events, wanted, after))
     return worst
 
 
@@ -246,8 +273,8 @@ def _alert_pages(reader: Reader) -> float:
     for severity, status, (since, until) in itertools.product(severities, statuses, spans):
         wanted = AlertFilter(since, until, severity, status)
         after = reader.alerts(wanted).next
-        worst = max(worst, slowest(lambda w=wanted: reader.alerts(w), 3))
-        worst = max(worst, slowest(lambda w=wanted, a=after: reader.alerts(w, a), 3))
+        worst = max(worst, _median_ms(reader.alerts, wanted))
+        worst = max(worst, _median_ms(reader.alerts, wanted, after))
     return worst
 
 

@@ -106,7 +106,7 @@ def _facts(pid: int, at: int) -> Process:
         start=None if fields is None else int(fields[_START]),
         ppid=None if fields is None else int(fields[_PPID]),
         exe=exe,
-        argv=_argv(line, exited),
+        argv=_argv(line, kernel=exe is None and not exited),
         cwd=cwd,
         uid=uid,
         auid=None if not login or login == _NO_LOGIN else int(login),
@@ -147,9 +147,10 @@ def _stat_fields(at: int | None, name: str) -> list[bytes] | None:
     return line[line.rindex(b")") + 2 :].split(b" ", _START + 1) if line else None
 
 
-def _argv(line: bytes | None, exited: bool) -> tuple[bytes, ...] | None:
+def _argv(line: bytes | None, *, kernel: bool) -> tuple[bytes, ...] | None:
+    """kernel: it has no program, so that no line is right; with one, an empty line is that of an exec half done."""
     if not line:
-        return None if line is None or exited else ()
+        return () if kernel and line is not None else None
     return tuple((line[:-1] if line.endswith(b"\0") else line).split(b"\0"))
 
 

@@ -9,6 +9,7 @@ in fs/notify/fanotify/fanotify_user.c for the order.
 
 from __future__ import annotations
 
+import functools
 import os
 import struct
 from typing import Final
@@ -24,7 +25,8 @@ OVERFLOW: Final = 0x4000
 _ONDIR: Final = 0x40000000
 _RENAME: Final = 0x10000000
 _DELETE: Final = 0x200
-_SLOW: Final = _ONDIR | _RENAME | OVERFLOW
+_NOT_FILE: Final = _ONDIR | OVERFLOW
+_SLOW: Final = _NOT_FILE | _RENAME
 
 _FID, _DFID_NAME, _PIDFD, _OLD_NAME, _NEW_NAME = 1, 2, 4, 10, 12
 _META: Final = struct.Struct("=IxxHQ4xi")  # event_len, metadata_len, mask, pid
@@ -57,11 +59,16 @@ class Change(msgspec.Struct):
     @property
     def actions(self) -> int:
         """Bits of model.event.ACTIONS."""
-        actions = 0
-        for bits, action in _ACTIONS:
-            if self.mask & bits:
-                actions |= action
-        return actions
+        return _actions(self.mask)
+
+
+@functools.lru_cache(maxsize=256)  # few masks occur, each of them often
+def _actions(mask: int) -> int:
+    actions = 0
+    for bits, action in _ACTIONS:
+        if mask & bits:
+            actions |= action
+    return actions
 
 
 class Moved(msgspec.Struct, frozen=True):
@@ -139,7 +146,8 @@ class Records:
                 else:
                     gone.add(pid)
             if mask & _SLOW:
-                self._slow(begin, sweep)
+                if mask & _NOT_FILE or not self._file_renamed(sweep, mask, pid, begin + info):
+                    self._slow(begin, sweep)
                 continue
             info += begin
             if data[info] == _FID:  # a link count changed: the record on the name says more
@@ -233,6 +241,32 @@ class Records:
         change = self._index[key] = Change(mask, pid, path, flags, None, bool(mask & _ONDIR))
         sweep.changes.append(change)
 
+    def _file_renamed(self, sweep: Sweep, mask: int, pid: int, old: int) -> bool:
+        """The usual rename, of a file between directories that still exist; False: not the usual one.
+
+        old: where the first info record begins.
+        """
+        data, directories = self._data, self._directories
+        new = old + (data[old + 2] | data[old + 3] << 8)
+        if data[old] != _OLD_NAME or data[new] != _NEW_NAME:
+            return False
+        old_name, new_name = old + 20 + data[old + 12], new + 20 + data[new + 12]
+        source = directories[data[old + 4 : old_name]]
+        target = directories[data[new + 4 : new_name]]
+        if source is UNKNOWN or target is UNKNOWN:
+            return False
+        if source.constant == 0 == target.constant:
+            return True
+        before = data[old_name : data.find(b"\0", old_name)]
+        after = data[new_name : data.find(b"\0", new_name)]
+        flags = source.flags(before) | target.flags(after)
+        self._index.pop(self._key(pid, (old, new)), None)
+        if flags:
+            key = self._key(pid, (new, new + (data[new + 2] | data[new + 3] << 8)))
+            made = Change(mask, pid, target.prefix + after, flags, source.prefix + before)
+            self._add_rename(sweep, key, made)
+        return True
+
     def _renamed(
         self, sweep: Sweep, mask: int, pid: int, old: tuple[int, int], new: tuple[int, int]
     ) -> None:
@@ -240,7 +274,8 @@ class Records:
         old_path = None if source is UNKNOWN else source.prefix + self._name(old)
         new_path = None if target is UNKNOWN else target.prefix + self._name(new)
         flags = source.flags(self._name(old)) | target.flags(self._name(new))
-        if mask & _ONDIR:
+        on_directory = bool(mask & _ONDIR)
+        if on_directory:
             sweep.moved.append(Moved(old_path, new_path))
             self._directories.clear()
         self._index.pop(self._key(pid, old), None)  # what comes now is another file of that name
@@ -250,16 +285,19 @@ class Records:
             assert old_path is not None
             sweep.changes.append(Change(mask & ~_RENAME | _DELETE, pid, old_path, flags))
             return
-        key = self._key(pid, new)
+        made = Change(mask, pid, new_path, flags, old_path, on_directory)
+        self._add_rename(sweep, self._key(pid, new), made)
+
+    def _add_rename(self, sweep: Sweep, key: bytes, made: Change) -> None:
+        """Merge with what happened to the new name before, unless that was a rename from elsewhere."""
         change = self._index.get(key)
-        if change is not None and change.old_path in (None, old_path):
-            change.mask |= mask
-            change.old_path = old_path
-            change.flags |= flags
+        if change is not None and change.old_path in (None, made.old_path):
+            change.mask |= made.mask
+            change.old_path = made.old_path
+            change.flags |= made.flags
             return
-        on_directory = bool(mask & _ONDIR)
-        change = self._index[key] = Change(mask, pid, new_path, flags, old_path, on_directory)
-        sweep.changes.append(change)
+        self._index[key] = made
+        sweep.changes.append(made)
 
     def _learn(self, mask: int, place: tuple[int, int], target: tuple[int, int]) -> None:
         """A record on a directory names it and gives its handle: needed when it is gone a moment later."""

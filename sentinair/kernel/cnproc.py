@@ -172,9 +172,10 @@ class ProcConnector:
 
     def _take(self, found: list[Raw]) -> None:
         idx, _val, seq, _ack, what, cpu, ns = _HEAD.unpack_from(self._room, _HEAD_AT)
-        if idx != _CN_IDX_PROC or what == _ACK:
-            return  # an answer to somebody's subscription has no number of its CPU
+        if idx != _CN_IDX_PROC:
+            return
         self.received += 1
+        # Answers to anybody's subscription are numbered too: cn_proc_ack() ends in send_msg().
         self._count(cpu, seq, ns)
         if what == _FORK:
             _, parent, pid, group = _FIELDS.unpack_from(self._room, _FIELDS_AT)

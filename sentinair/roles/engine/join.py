@@ -47,6 +47,17 @@ class ProcessTable:
     def __len__(self) -> int:
         return len(self._known)
 
+    def knows(self, process: Process) -> bool:
+        """Whether these facts say nothing new of a living process: an inventory repeats what is known."""
+        known = self._known.get(process.pid)
+        return (
+            known is not None
+            and known.ended_mono_ns is None
+            and known.process.exe == process.exe
+            and known.process.uid == process.uid
+            and _same(known.process, process)
+        )
+
     def learn(self, process: Process, mono_ns: int, *, action: str) -> Process:
         """Take facts from an exec, exit, setid or inventory event; returns them masked and with parents."""
         known = self._known.get(process.pid)

@@ -211,6 +211,8 @@ class Judge:
                 self._commits.event(event, KIND[type(event)], source, lane, seq, None)
 
     def _process(self, event: ProcessEvent, source: str, lane: LaneKey, seq: int) -> None:
+        if event.action == "inventory" and self.table.knows(event.process):
+            return
         facts = self.table.learn(event.process, event.mono_ns, action=event.action)
         sha256 = event.sha256
         if facts.exe_id is not None and sha256 is None:
@@ -258,8 +260,6 @@ class Judge:
             event_id = self._commits.event(event, "gap", source, lane, seq, None)
         self._commits.append(gap_record(event, sender))
         self._detect(event, None, event_id)
-        if sender == "execs":
-            self._ask(AskInventory((event.gap_id,)))
 
     def _hash(self, event: HashEvent, source: str, lane: LaneKey, seq: int) -> None:
         if event.of is None:

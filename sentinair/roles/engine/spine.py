@@ -29,6 +29,7 @@ log = logging.getLogger("sentinair.engine")
 
 monotonic_ns = time.monotonic_ns
 HEARTBEAT_NS: Final = 60_000_000_000
+INVENTORY_NS: Final = 5_000_000_000
 MAX_HELD: Final = 64 * MAX_BATCH  # events waiting for a name; more, and the oldest go on nameless
 
 
@@ -63,6 +64,8 @@ class Spine:
             LaneKey, int
         ] = {}  # what this life of the engine took, on disk or not yet
         self._held_events = 0
+        self._listed = False  # whether this life of the engine has asked for all processes
+        self._next_inventory_ns = 0
         self._next_beat_ns = monotonic_ns() + HEARTBEAT_NS
 
     # -- senders -----------------------------------------------------------------------------------------------
@@ -96,6 +99,7 @@ class Spine:
         if sender.role in REPAIR:
             self._new_run(sender.role, hello)
         if sender.role == "sensor":
+            self._next_inventory_ns = 0
             self._ask_inventory()
         log.info("%s is ready: pid %d, run %s", sender.role, hello.pid, hello.run.hex())
 
@@ -120,9 +124,18 @@ class Spine:
         self.judge.gap(gap, "engine", None, 0, role)
 
     def _ask_inventory(self) -> None:
-        """The sensor is here: what the process table lacks, and gaps of processes nobody could repair."""
+        """What the process table lacks: all of it after a start, or what gaps may have cost it.
+
+        Not more often than INVENTORY_NS: the kernel can lose single messages many times a minute when memory is
+        short, and each listing reads the whole of /proc.
+        """
+        now_ns = monotonic_ns()
+        if now_ns < self._next_inventory_ns or "sensor" not in self.senders:
+            return
         wanting = tuple(key for key, gap in self.gaps.open.items() if gap.scope == "processes")
-        if wanting or not len(self.judge.table):
+        if wanting or not self._listed:
+            self._listed = True
+            self._next_inventory_ns = now_ns + INVENTORY_NS
             self.ask(AskInventory(wanting))
 
     def ask(self, ask: Ask) -> None:
@@ -233,6 +246,7 @@ class Spine:
             event_id = self.judge.own_event(event, "engine")
             self.commits.record("clock.step", {"step_ns": step_ns, "event": event_id})
         self.judge.tick(stamp.time_ns)
+        self._ask_inventory()
         if stamp.mono_ns >= self._next_beat_ns:
             self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS
             self._heartbeat()

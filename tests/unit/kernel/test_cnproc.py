@@ -59,9 +59,16 @@ def test_threads_are_not_processes() -> None:
     assert found == []
 
 
-def test_answers_to_subscriptions_do_not_count() -> None:
+def test_an_answer_to_somebodys_subscription_takes_a_number_of_its_cpu() -> None:
     connector = reader()
-    assert taken(connector, message(0, 0, cpu=2**32 - 1, seq=77)) == []
+    taken(connector, message(2, 1, 1, cpu=0, seq=5))
+    assert taken(connector, message(0, 0, cpu=0, seq=6)) == []
+    taken(connector, message(2, 1, 1, cpu=0, seq=7))
+    assert (connector.received, connector.lost) == (3, 0)
+
+
+def test_messages_of_another_connector_do_not_count() -> None:
+    connector = reader()
     assert taken(connector, message(2, 1, 1, idx=9)) == []
     assert (connector.received, connector.lost) == (0, 0)
 

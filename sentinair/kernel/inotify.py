@@ -53,6 +53,9 @@ class Inotify:
             raise _fault()
         os.set_inheritable(self._file, False)
         os.set_blocking(self._file, False)
+        self._test_file = os.memfd_create("sentinair-test", os.MFD_CLOEXEC)
+        path = b"/proc/self/fd/%d" % self._test_file
+        inotify_c.inotify_add_watch(self._file, path, inotify_c.Mask(ATTRIB))
 
     def fileno(self) -> int:
         return self._file
@@ -72,6 +75,10 @@ class Inotify:
         """Watch it no longer; nothing happens if it was gone."""
         inotify_c.inotify_rm_watch(self._file, inotify_c.WatchDescriptor(watch))
 
+    def test(self) -> None:
+        """Cause one record, of a file of our own that no path leads to."""
+        os.fchmod(self._test_file, 0o600)
+
     def read(self) -> list[Raw]:
         """What waits.  A record with OVERFLOW says that others were lost."""
         try:
@@ -88,6 +95,7 @@ class Inotify:
 
     def close(self) -> None:
         os.close(self._file)
+        os.close(self._test_file)
 
 
 def _fault() -> OSError:

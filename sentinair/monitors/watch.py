@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-__all__ = ["CRITICAL", "HASHED", "WATCHED", "Verdict", "Watch"]
+__all__ = ["CRITICAL", "HASHED", "WATCHED", "Verdict", "Watch", "beginning"]
 
 WATCHED: Final = 1
 CRITICAL: Final = 2
@@ -162,7 +162,7 @@ class Watch:
 
     def roots(self) -> tuple[bytes, ...]:
         """Where a walk over all that is watched has to begin: glob-free beginnings, none below another."""
-        starts = sorted({_beginning(pattern) for pattern in self.patterns})
+        starts = sorted({beginning(pattern) for pattern in self.patterns})
         roots: list[bytes] = []
         for start in starts:
             if not any(
@@ -179,7 +179,8 @@ class Watch:
         return verdict
 
 
-def _beginning(pattern: bytes) -> bytes:
+def beginning(pattern: bytes) -> bytes:
+    """The steps of pattern before its first glob."""
     taken: list[bytes] = []
     for step in _steps(pattern):
         if not isinstance(step, bytes):

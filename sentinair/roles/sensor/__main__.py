@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from sentinair.errors import SentinairError, UsageFault
+from sentinair.errors import PermissionFault, SentinairError, UsageFault
 from sentinair.roles.sensor.outbox import SENDER
 from sentinair.roles.sensor.role import Sensor, log
 from sentinair.settings.compiled import read_compiled
@@ -24,6 +24,14 @@ def _arguments(words: list[str]) -> tuple[Path, Path]:
     return Path(given["--settings"]), Path(given["--socket"])
 
 
+def _refuse_root() -> None:
+    """The unit gives the sensor a user of its own and four capabilities; root there is a mistake in the unit."""
+    if os.geteuid() == 0 and "NOTIFY_SOCKET" in os.environ:
+        raise PermissionFault(
+            "must not run as root under its unit", where=SENDER, remedy="set User= in the unit"
+        )
+
+
 def main(words: list[str]) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
     awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -31,6 +39,7 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the byte in the pipe ends the loop
     try:
+        _refuse_root()
         settings, path = _arguments(words)
         sensor = Sensor(read_compiled(settings), path, wake)
         gc.freeze()  # modules and settings live as long as the process: no need to look at them again

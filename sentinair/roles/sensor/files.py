@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
 
 from sentinair.kernel import fanotify
 from sentinair.kernel.handles import Directories
-from sentinair.kernel.mounts import MountTable, covering
+from sentinair.kernel.mounts import Mount, MountTable, covering
 from sentinair.kernel.records import Moved, Records, Sweep
 from sentinair.model.event import CREATE, DELETE, RENAME
 from sentinair.model.ports import Probe
 from sentinair.monitors.file import FileMonitor, Taken
 from sentinair.monitors.marks import Marks
-from sentinair.monitors.watch import Watch
+from sentinair.monitors.watch import Watch, beginning
 from sentinair.settings.compiled import SensorSettings
 
-__all__ = ["FanotifyFiles", "FileSource", "Reading", "watch_of"]
+__all__ = ["FanotifyFiles", "FileSource", "Reading", "real_state", "watch_of"]
 
 
 class Reading(msgspec.Struct):
@@ -58,24 +59,42 @@ class FileSource(Protocol):
     def close(self) -> None: ...
 
 
-def watch_of(settings: SensorSettings, *, with_state: bool = True) -> Watch:
+def watch_of(
+    settings: SensorSettings, mounts: tuple[Mount, ...], *, with_state: bool = True
+) -> Watch:
     """The globs of the settings; the state directory is watched and critical whatever they say.
 
     with_state: False leaves it out instead, for a source that cannot tell our own writes from others'.
+    The kernel tells real paths: a glob that begins with a link stands for where the link leads, too.
     """
     files = settings.files
-    state = os.fsencode(settings.state)
-    encode = os.fsencode
-    if not with_state:
-        critical = (glob for glob in map(encode, files.critical) if not glob.startswith(state))
-        watch = map(encode, files.watch)
-        return Watch(watch, (*map(encode, files.ignore), state), critical, map(encode, files.hash))
-    return Watch(
-        (*map(encode, files.watch), state),
-        map(encode, files.ignore),
-        (*map(encode, files.critical), state),
-        map(encode, files.hash),
+    state = real_state(settings)
+    watch, ignore, critical, hashed = (
+        _with_real(map(os.fsencode, globs), mounts)
+        for globs in (files.watch, files.ignore, files.critical, files.hash)
     )
+    if with_state:
+        return Watch((*watch, state), ignore, (*critical, state), hashed)
+    below = state + b"/"
+    critical = tuple(glob for glob in critical if glob != state and not glob.startswith(below))
+    return Watch(watch, (*ignore, state), critical, hashed)
+
+
+def real_state(settings: SensorSettings) -> bytes:
+    """The state directory as the kernel names it."""
+    return os.path.realpath(os.fsencode(settings.state))
+
+
+def _with_real(globs: Iterable[bytes], mounts: tuple[Mount, ...]) -> tuple[bytes, ...]:
+    found: dict[bytes, None] = {}
+    for glob in globs:
+        found[glob] = None
+        start = beginning(glob)
+        mount = covering(mounts, start)
+        if mount is not None and not mount.untouchable:
+            rest = glob[len(start) :] if glob.startswith(start) else b""
+            found[os.path.realpath(start) + rest] = None
+    return tuple(found)
 
 
 class FanotifyFiles:
@@ -90,13 +109,13 @@ class FanotifyFiles:
         )
         self._read_bytes = fanotify.raise_file_limit()
         self._group = fanotify.Fanotify(level)
-        self.watch = watch = watch_of(settings)
+        self.watch = watch = watch_of(settings, table.read())
         self._table = table
         self._directories = Directories(watch.directory)
         self._records = Records(self._directories, pidfds=level.pidfds)
         self._marks = Marks(self._group, watch, self._directories)
         self._reading = frozenset(map(os.fsencode, settings.files.read_watch))
-        self.monitor = FileMonitor(os.fsencode(settings.state), barred=lambda: self._marks.barred)
+        self.monitor = FileMonitor(real_state(settings), barred=lambda: self._marks.barred)
         self._unnamed = 0
         self._seen = 0
         self._test_file = os.memfd_create("sentinair-test", os.MFD_CLOEXEC)

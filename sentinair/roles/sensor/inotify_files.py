@@ -12,7 +12,7 @@ from sentinair.model.ports import Probe
 from sentinair.monitors.file import FileMonitor, Taken
 from sentinair.monitors.tree import Tree
 from sentinair.monitors.watch import Watch
-from sentinair.roles.sensor.files import Reading, watch_of
+from sentinair.roles.sensor.files import Reading, real_state, watch_of
 from sentinair.settings.compiled import SensorSettings
 
 __all__ = ["InotifyFiles"]
@@ -33,12 +33,12 @@ class InotifyFiles:
         )
         if not found.works:
             raise StorageFault(f"no file source works: {why}; {found.reason}")
-        self.watch: Watch = watch_of(settings, with_state=False)
+        self.watch: Watch = watch_of(settings, table.read(), with_state=False)
         self._table = table
         self._barred: frozenset[bytes] = frozenset()
         self._group = inotify.Inotify()
         self._tree = Tree(self._group, self.watch, lambda path: path not in self._barred)
-        self.monitor = FileMonitor(os.fsencode(settings.state), barred=lambda: self._barred)
+        self.monitor = FileMonitor(real_state(settings), barred=lambda: self._barred)
         self._points: frozenset[bytes] | None = None
         self._seen = 0
 
@@ -73,8 +73,7 @@ class InotifyFiles:
         return reading
 
     def test(self) -> None:
-        """Nothing of our own can be changed in a watched place: a live descriptor has to do as proof."""
-        self._seen += 1
+        self._group.test()
 
     def counters(self) -> dict[str, int]:
         return {

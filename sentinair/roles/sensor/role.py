@@ -24,7 +24,7 @@ from sentinair.kernel import procfs
 from sentinair.kernel.mounts import CHANGED, MountTable
 from sentinair.monitors.rescan import Request
 from sentinair.roles.sensor.choice import choose
-from sentinair.roles.sensor.files import Reading
+from sentinair.roles.sensor.files import Reading, real_state
 from sentinair.roles.sensor.hashes import Hashes
 from sentinair.roles.sensor.outbox import SENDER, Outbox
 from sentinair.roles.sensor.processes import Processes
@@ -64,7 +64,7 @@ class Sensor:
         self._run = os.urandom(8)
         self._start = procfs.start(os.getpid())
         self._outbox = Outbox(
-            settings.lanes, self._clock, self._wake, self._gap_found, os.fsencode(settings.state)
+            settings.lanes, self._clock, self._wake, self._gap_found, real_state(settings)
         )
         self._table = MountTable()
         self._files = choose(settings, self._table)

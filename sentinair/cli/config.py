@@ -27,7 +27,7 @@ class Effective(msgspec.Struct, frozen=True):
 
     key: str
     value: object
-    origin: str  # "default", `file:line`, or the overrides file
+    origin: str  # safe text: "default", `file:line`, or the overrides file
 
 
 @click.group()
@@ -44,7 +44,7 @@ def check(places: Places, as_json: bool) -> None:
     merge(loaded.settings, read_overrides(places.state))
     given = len(loaded.origins)
     if as_json:
-        emit({"config": str(places.config), "faults": 0, "given": given})
+        emit({"config": shown(str(places.config)), "faults": 0, "given": given})
     else:
         click.echo(
             f"{shown(str(places.config))}: no fault; {given} values given, defaults for the rest"
@@ -89,11 +89,11 @@ def show(places: Places, prefix: str, as_json: bool) -> None:
             continue
         value = one.value
         if isinstance(value, tuple):
-            click.echo(f"{one.key.ljust(wide)}  {len(value)} items ({shown(one.origin)})")
+            click.echo(f"{one.key.ljust(wide)}  {len(value)} items ({one.origin})")
             for item in value:
                 click.echo(f"  - {shown(str(item))}")
         else:
-            click.echo(f"{one.key.ljust(wide)}  {_text(value)} ({shown(one.origin)})")
+            click.echo(f"{one.key.ljust(wide)}  {_text(value)} ({one.origin})")
 
 
 def effective(places: Places) -> Iterator[Effective]:
@@ -109,7 +109,7 @@ def effective(places: Places) -> Iterator[Effective]:
             origin = f"override: {places.state / NAME}"
         else:
             origin = _origin(one.key, loaded.origins)
-        yield Effective(one.key, value_of(settings, one.key), origin)
+        yield Effective(one.key, value_of(settings, one.key), shown(origin))
 
 
 def _origin(key: str, origins: dict[str, str]) -> str:
@@ -135,7 +135,7 @@ def set_command(places: Places, key: str, value: str, as_json: bool) -> None:
     """
     change = set_value(places.config, key, value)
     if as_json:
-        emit({**msgspec.structs.asdict(change), "restart": True})
+        emit({**msgspec.structs.asdict(change), "path": shown(change.path), "restart": True})
         return
     before = "the default" if change.old is None else shown(change.old)
     click.echo(f"{shown(change.path)}:{change.line}: {key} is {shown(change.new)} (was {before})")

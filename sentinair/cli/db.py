@@ -42,7 +42,7 @@ def check(places: Places, ctx: click.Context, as_json: bool) -> None:
     """
     findings = db_files.damage(places.database)
     if as_json:
-        emit({"database": str(places.database), "whole": not findings, "findings": findings})
+        emit({"database": shown(str(places.database)), "whole": not findings, "findings": findings})
     else:
         for finding in findings:
             click.echo(shown(finding))
@@ -62,13 +62,15 @@ def backup(places: Places, file: Path, as_json: bool) -> None:
     target = file.absolute()
     if target.exists() or target.is_symlink():
         raise UsageFault("is there already", where=str(target), remedy="give a new name")
+    if shown(str(target)) != str(target):
+        raise UsageFault("is no plain text", where=str(target), remedy="give a plain name")
     try:
         call(places.control, "db.backup", {"path": str(target)}, timeout_secs=BACKUP_SECS)
     except EngineAbsent:
         db_files.copy_closed(places.database, target)
     size = target.stat().st_size
     if as_json:
-        emit({"file": str(target), "bytes": size})
+        emit({"file": shown(str(target)), "bytes": size})
     else:
         click.echo(
             f"{shown(str(target))}: {size} bytes. Keep it with {shown(str(_own_key(places)))}."
@@ -96,7 +98,12 @@ def restore(places: Places, file: Path, public_key: Path | None, as_json: bool) 
             )
         aside = db_files.replace(places.database, file.absolute(), places.state)
     if as_json:
-        emit({"database": str(places.database), "aside": None if aside is None else str(aside)})
+        emit(
+            {
+                "database": shown(str(places.database)),
+                "aside": None if aside is None else shown(str(aside)),
+            }
+        )
         return
     click.echo(f"{shown(str(places.database))} is restored from {shown(str(file))}.")
     if aside is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import click
 
 from sentinair.cli import places
 from sentinair.cli.lazy import LazyGroup
-from sentinair.errors import SentinairError
+from sentinair.errors import ConfigFault, SentinairError
 from sentinair.model.text import shown
 
 __all__ = ["MEMBERS", "main", "program"]
@@ -65,14 +66,34 @@ program.callback = _enter
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status (docs/commands.md has the table)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # None where it is closed; what a locale lacks must not end us
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = _run(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
         return PIPE_CLOSED
     except KeyboardInterrupt:
-        return INTERRUPTED
+        status = INTERRUPTED
+    return _flushed(status)
+
+
+def _flushed(status: int) -> int:
+    """status, or that of what keeps the last output from being written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+        return PIPE_CLOSED
+    except OSError as fault:
+        _forget_stdout()
+        if status == 0:
+            _say(f"standard output: {fault.strerror}")
+        return status or IO_FAULT
     return status
 
 
@@ -87,6 +108,10 @@ def _run(arguments: Sequence[str]) -> int:
     except click.ClickException as fault:
         _say_usage(fault)
         return fault.exit_code
+    except ConfigFault as fault:
+        for one in fault.faults:
+            _say(str(one))
+        return fault.exit_status
     except SentinairError as fault:
         _say(str(fault))
         return fault.exit_status
@@ -106,8 +131,8 @@ def _say_usage(fault: click.ClickException) -> None:
 
 
 def _say(text: str) -> None:
-    for line in text.splitlines():
-        click.echo(f"sentinair: {shown(line)}", err=True)
+    """One line: a name with a line break in it cannot make two."""
+    click.echo(f"sentinair: {shown(text)}", err=True)
 
 
 def _forget_stdout() -> None:

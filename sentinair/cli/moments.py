@@ -17,10 +17,13 @@ _RELATIVE: Final = re.compile(r"(\d{1,9})\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _EPOCH: Final = re.compile(r"\d{9,11}(\.\d{1,9})?")
 _NS: Final = 1_000_000_000
+_LAST: Final = (
+    1 << 63
+) - 1  # of a 64-bit count of nanoseconds: the year 2262, which stands for all later
 
 
 def parse(text: str, now_ns: int) -> int:
-    """text as nanoseconds since the epoch.
+    """text as nanoseconds since the epoch, from 0 to 2^63 - 1.
 
     Relative (`90s`, `15m`, `2h`, `3d`, `1w`: that long before now), ISO 8601 (local time when it names no zone),
     or epoch seconds.  Raises UsageFault if it is none of these.
@@ -30,7 +33,7 @@ def parse(text: str, now_ns: int) -> int:
         return max(0, now_ns - int(match[1]) * _SECONDS[match[2]] * _NS)
     if _EPOCH.fullmatch(text):
         whole, _, part = text.partition(".")
-        return int(whole) * _NS + int(part.ljust(9, "0") or 0)
+        return min(_LAST, int(whole) * _NS + int(part.ljust(9, "0")))
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC)
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,7 +42,8 @@ def parse(text: str, now_ns: int) -> int:
             f"{text!r} is not a time",
             remedy="give ISO 8601 (2026-03-01T12:00Z) or relative (90s, 15m, 2h, 3d, 1w)",
         ) from fault
-    return max(0, (since.days * 86400 + since.seconds) * _NS + since.microseconds * 1000)
+    time_ns = (since.days * 86400 + since.seconds) * _NS + since.microseconds * 1000
+    return min(_LAST, max(0, time_ns))
 
 
 def as_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:

@@ -22,6 +22,8 @@ __all__ = [
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+MAX_LIMIT: Final = 1_000_000_000
+
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
@@ -29,7 +31,7 @@ def limit_option(default: int) -> Callable[[_F], _F]:
     """--limit N; 0 asks for all."""
     return click.option(
         "--limit",
-        type=click.IntRange(min=0),
+        type=click.IntRange(0, MAX_LIMIT),
         default=default,
         show_default=True,
         help="At most this many; 0: all.",

@@ -2,6 +2,7 @@
 
     fingerprint  what makes two detections the same alert
     build        detection and event to an alert with safe text
+    flood        what becomes of a rule that finds thousands of different things a minute
     manager      raises, merges, coalesces updates, takes answers; knows the alerts that may still merge
     explain      an alert as a colleague would tell it, and the same as JSON
     ids          UUIDv7 from a time and random bytes

@@ -6,10 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from sentinair.alerts.build import MAX_EVENT_IDS, build, with_process
 from sentinair.alerts.fingerprint import fingerprint
+from sentinair.alerts.flood import Flood
 from sentinair.errors import UsageFault
 from sentinair.model.alert import TRANSITIONS, Alert, AlertChange, Detection, Joined
 from sentinair.model.process import Process
@@ -28,14 +30,27 @@ _RECORD_OF_VERB: Final = {
 }
 
 
-class _Live:
-    """One alert that may still take detections in."""
+_packer: Final = msgspec.msgpack.Encoder()
+_details: Final = msgspec.msgpack.Decoder(dict[str, object])
 
-    __slots__ = ("alert", "told_ns")
+
+class _Live:
+    """One alert that may still take detections in; its details are packed, which takes a fifth of the memory."""
+
+    __slots__ = ("_packed", "alert", "told_ns")
 
     def __init__(self, alert: Alert, told_ns: int) -> None:
-        self.alert = alert
         self.told_ns = told_ns  # when its last change left, wall clock
+        self.keep(alert)
+
+    def keep(self, alert: Alert) -> None:
+        """Hold this state of it."""
+        self._packed = _packer.encode(alert.details)
+        self.alert = replace(alert, details={})  # all but its details
+
+    def whole(self) -> Alert:
+        """The alert as the store keeps it."""
+        return replace(self.alert, details=_details.decode(self._packed))
 
 
 class AlertManager:
@@ -61,10 +76,11 @@ class AlertManager:
         self._max_open = max_open
         self._users = {} if users is None else users
         self._live: OrderedDict[str, _Live] = OrderedDict()  # the longest unseen first
-        self._untold: dict[
-            str, None
-        ] = {}  # fingerprints with an update that has not left, oldest first
-        self._nameless: dict[int, str] = {}  # event id to fingerprint of alerts without a process
+        self._flood = Flood()
+        # fingerprints with an update that has not left, oldest first
+        self._untold: dict[str, None] = {}
+        # event id to fingerprints of its alerts that know no process
+        self._nameless: dict[int, list[str]] = {}
 
     def __len__(self) -> int:
         """Alerts held."""
@@ -91,8 +107,8 @@ class AlertManager:
         now_ns: wall clock.  new_id: gives a fresh lower-case UUIDv7 at each call.
         """
         changes: list[AlertChange] = []
-        for detection in detections:
-            mark = fingerprint(detection, joined)
+        for found in detections:
+            mark, detection = self._place(found, joined, now_ns)
             live = self._live.get(mark)
             if live is not None and self._merges(live.alert, joined.event.seen_ns):
                 self._count(mark, live, detection, joined, event_id)
@@ -116,13 +132,14 @@ class AlertManager:
 
     def learn(self, event_id: int, process: Process, now_ns: int) -> list[AlertChange]:
         """The process behind an earlier event has become known: its alert, if it lacks one, gets it."""
-        mark = self._nameless.pop(event_id, None)
-        live = None if mark is None else self._live.get(mark)
-        if mark is None or live is None or live.alert.process is not None:
-            return []
-        live.alert = with_process(live.alert, process, self._users)
-        self._untold[mark] = None
-        return self._tell(mark, now_ns)
+        changes: list[AlertChange] = []
+        for mark in self._nameless.pop(event_id, ()):
+            live = self._live.get(mark)
+            if live is not None and live.alert.process is None:
+                live.keep(with_process(live.whole(), process, self._users))
+                self._untold[mark] = None
+                changes += self._tell(mark, now_ns)
+        return changes
 
     def tick(self, now_ns: int) -> list[AlertChange]:
         """Once a second: updates that waited, and forgetting what can merge no more."""
@@ -138,7 +155,7 @@ class AlertManager:
 
     def flush(self) -> list[AlertChange]:
         """Every update that waited, for the end of the engine's life."""
-        changes = [AlertChange("alert.updated", self._live[mark].alert) for mark in self._untold]
+        changes = [AlertChange("alert.updated", self._live[mark].whole()) for mark in self._untold]
         self._untold.clear()
         return changes
 
@@ -156,7 +173,7 @@ class AlertManager:
                 f"no such answer: {shown(verb)}", remedy=f"use one of {', '.join(TRANSITIONS)}"
             )
         held = self._live.get(alert.fingerprint)
-        current = held.alert if held is not None and held.alert.id == alert.id else alert
+        current = held.whole() if held is not None and held.alert.id == alert.id else alert
         allowed, status = TRANSITIONS[verb]
         if current.status not in allowed:
             raise UsageFault(
@@ -175,6 +192,17 @@ class AlertManager:
         self._follow(answered, now_ns)
         return AlertChange(_RECORD_OF_VERB[verb], answered, shown(by), safe)
 
+    def _place(self, detection: Detection, joined: Joined, now_ns: int) -> tuple[str, Detection]:
+        """The fingerprint it goes by, and the detection itself or what a flood makes of it."""
+        mark = fingerprint(detection, joined)
+        live = self._live.get(mark)
+        if live is not None and self._merges(live.alert, joined.event.seen_ns):
+            return mark, detection
+        gathered = self._flood.gathered(detection, now_ns)
+        if gathered is detection:
+            return mark, detection
+        return fingerprint(gathered, joined), gathered
+
     def _merges(self, alert: Alert, now_ns: int) -> bool:
         # A clock set back makes the difference negative: that is no reason for a second alert.
         return now_ns - alert.last_seen_ns <= self._window_ns
@@ -183,7 +211,8 @@ class AlertManager:
         self._forget(alert.fingerprint)
         self._live[alert.fingerprint] = _Live(alert, told_ns)
         if alert.process is None:
-            self._nameless.update(dict.fromkeys(alert.event_ids, alert.fingerprint))
+            for event_id in alert.event_ids:
+                self._nameless.setdefault(event_id, []).append(alert.fingerprint)
 
     def _count(
         self, mark: str, live: _Live, detection: Detection, joined: Joined, event_id: int | None
@@ -209,26 +238,29 @@ class AlertManager:
             return []
         live.told_ns = now_ns
         del self._untold[mark]
-        return [AlertChange("alert.updated", live.alert)]
+        return [AlertChange("alert.updated", live.whole())]
 
     def _drop(self, mark: str) -> list[AlertChange]:
         live = self._live.get(mark)
         waited = mark in self._untold
         self._forget(mark)
-        return [AlertChange("alert.updated", live.alert)] if live is not None and waited else []
+        return [AlertChange("alert.updated", live.whole())] if live is not None and waited else []
 
     def _forget(self, mark: str) -> None:
         live = self._live.pop(mark, None)
         self._untold.pop(mark, None)
-        if live is not None:
-            for event_id in live.alert.event_ids:
-                self._nameless.pop(event_id, None)
+        for event_id in () if live is None else live.alert.event_ids:
+            marks = self._nameless.get(event_id, [])
+            if mark in marks:
+                marks.remove(mark)
+                if not marks:
+                    del self._nameless[event_id]
 
     def _follow(self, answered: Alert, now_ns: int) -> None:
         held = self._live.get(answered.fingerprint)
         ours = held is not None and held.alert.id == answered.id
         if held is not None and ours and answered.status in _LIVE:
-            held.alert = answered
+            held.keep(answered)
             held.told_ns = now_ns
             self._untold.pop(answered.fingerprint, None)
         elif ours:

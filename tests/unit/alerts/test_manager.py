@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
 from sentinair.alerts.fingerprint import fingerprint
+from sentinair.alerts.flood import MAX_A_MINUTE
 from sentinair.alerts.ids import uuid7
 from sentinair.alerts.manager import MAX_COMMENT_CHARS, AlertManager
 from sentinair.alerts.users import names_from_passwd
@@ -195,6 +196,18 @@ def test_a_process_learned_later_is_added_to_its_alert() -> None:
     assert alerts.learn(1, Process(pid=5, exe=b"/bin/y"), 3 * SECOND) == []
 
 
+def test_a_process_learned_later_is_added_to_every_alert_of_its_event() -> None:
+    alerts, new_id = manager(), ids()
+    alerts.take([detection(), detection(rule_id="other")], joined(), 1, 0, new_id)
+    changes = alerts.learn(1, Process(pid=5, exe=b"/bin/x"), 2 * SECOND)
+    assert [change.alert.process for change in changes] == ["/bin/x", "/bin/x"]
+    alerts.take([detection()], joined(b"/z"), 2, 0, new_id)
+    (change,) = alerts.take([detection(severity="low")], joined(b"/z"), 2, 0, new_id)
+    alerts.answer("resolve", change.alert, by="a", comment=None, now_ns=1)
+    assert len(alerts.learn(2, Process(pid=5, exe=b"/bin/x"), 2 * SECOND)) == 1
+    assert alerts._nameless == {}
+
+
 def test_an_answer_is_stored_with_who_gave_it_and_what_they_said() -> None:
     alerts, new_id = manager(), ids()
     alert = raised(alerts, new_id)
@@ -283,6 +296,32 @@ def test_an_id_sorts_by_time_and_says_version_7() -> None:
 def test_names_come_from_passwd_and_the_first_name_of_a_uid_counts() -> None:
     text = b"root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\n# no\nu:x:x:1:::\nz\xff:x:7:7:::\n"
     assert names_from_passwd(text) == {0: "root", 7: "z\ufffd"}
+
+
+def test_a_flood_of_different_alerts_becomes_one_more_that_counts() -> None:
+    alerts, new_id = manager(), ids()
+    changes: list[AlertChange] = []
+    for number in range(5_000):
+        changes += alerts.take([detection()], joined(b"/x/%d" % number), number, number, new_id)
+    changes += alerts.flush()
+    final = {change.alert.id: change.alert for change in changes}
+    assert len(final) == MAX_A_MINUTE + 1
+    assert sum(alert.count for alert in final.values()) == 5_000
+    many = final[f"id-{MAX_A_MINUTE}"]
+    assert many.title == "A title (many)"
+    assert many.count == 5_000 - MAX_A_MINUTE
+    assert "their events are all kept" in many.description
+
+
+def test_a_minute_after_a_flood_alerts_are_told_one_by_one_again() -> None:
+    alerts, new_id = manager(), ids()
+    for number in range(MAX_A_MINUTE + 5):
+        alerts.take([detection()], joined(b"/x/%d" % number), number, 0, new_id)
+    (change,) = alerts.take([detection()], joined(b"/y"), 1, 60 * SECOND, new_id)
+    assert (change.kind, change.alert.title) == ("alert.raised", "A title")
+    other = detection(rule_id="other")
+    (change,) = alerts.take([other], joined(b"/y"), 1, 0, new_id)
+    assert change.alert.title == "A title"
 
 
 class Life(RuleBasedStateMachine):

@@ -11,10 +11,10 @@ from sentinair.detect.sigma_pattern import ANY, Pattern, parse
 from sentinair.detect.sigma_rule import All, Any, Item, Test
 from sentinair.model.event import ACTIONS
 
-__all__ = ["read_selection", "read_value"]
+__all__ = ["SUPPORTED", "read_selection", "read_value"]
 
 _OPS: Final = ("contains", "startswith", "endswith", "re", "exists")
-_SUPPORTED: Final = "contains startswith endswith all re i exists cased"
+SUPPORTED: Final = (*_OPS, "all", "i", "cased")
 _DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]*")
 _ACTIONS: Final = frozenset(ACTIONS.values()) | {"exec", "inventory"}
 
@@ -81,11 +81,11 @@ def _item(key: str, node: Node, fields: frozenset[str], faults: Faults) -> Item 
 def _op(modifiers: list[str], line: int, faults: Faults) -> str:
     ops = [modifier for modifier in modifiers if modifier in _OPS]
     for modifier in modifiers:
-        if modifier not in _SUPPORTED.split():
+        if modifier not in SUPPORTED:
             faults.add(
                 line,
                 f"the modifier {modifier!r} is not supported",
-                f"supported are {', '.join(_SUPPORTED.split())}",
+                f"supported are {', '.join(SUPPORTED)}",
             )
     if len(ops) > 1:
         faults.add(line, f"{' and '.join(ops)} cannot be used together")

@@ -11,7 +11,7 @@ from sentinair.cli import db_files
 from sentinair.cli.options import json_option, public_key_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
-from sentinair.errors import EngineAbsent, SentinairError, UsageFault
+from sentinair.errors import EngineAbsent, SentinairError, StorageFault, UsageFault
 from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.store.keys import ENROLMENT_FILE
@@ -66,8 +66,9 @@ def backup(places: Places, file: Path, as_json: bool) -> None:
         raise UsageFault("is no plain text", where=str(target), remedy="give a plain name")
     try:
         call(places.control, "db.backup", {"path": str(target)}, timeout_secs=BACKUP_SECS)
-    except EngineAbsent:
-        db_files.copy_closed(places.database, target)
+    except (EngineAbsent, StorageFault):
+        # No engine, or its user may not write there: then by the caller's own rights.
+        db_files.copy(places.database, target)
     size = target.stat().st_size
     if as_json:
         emit({"file": shown(str(target)), "bytes": size})

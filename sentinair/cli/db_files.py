@@ -11,11 +11,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+from sentinair.cli.reading import connected
 from sentinair.errors import StorageFault
-from sentinair.store.access import claim, open_read_only
+from sentinair.store.access import claim
 from sentinair.store.schema import APPLICATION_ID, expected_objects, stored_objects
 
-__all__ = ["copy_closed", "damage", "held", "replace"]
+__all__ = ["copy", "damage", "held", "replace"]
 
 MAX_FINDINGS: Final = 20
 _PARTS: Final = ("", "-wal", "-shm")
@@ -26,7 +27,7 @@ def damage(database: Path) -> list[str]:
 
     Raises StorageFault or PermissionFault if it cannot be opened at all.
     """
-    with closing(open_read_only(database)) as connection:
+    with closing(connected(database)) as connection:
         found = []
         try:
             (mark,) = connection.execute("PRAGMA application_id").fetchone()
@@ -42,24 +43,24 @@ def damage(database: Path) -> list[str]:
         return found + ([] if lines == ["ok"] else lines)
 
 
-def copy_closed(database: Path, target: Path) -> None:
+def copy(database: Path, target: Path) -> None:
     """A consistent copy by SQLite's own backup, mode 0600; target appears whole or not at all.
 
     Raises StorageFault or PermissionFault.
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with closing(open_read_only(database)) as source:
+    with closing(connected(database)) as source:
         try:
             # Made first, so that nobody reads what sqlite3_open would make with the umask's mode.
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            with closing(sqlite3.connect(part)) as copy:
-                source.backup(copy)
+            with closing(sqlite3.connect(part)) as made:
+                source.backup(made)  # in one step: one view of the file
             _sync(part)
             part.rename(target)
             _sync(target.parent)
         except (sqlite3.Error, OSError) as fault:
             raise StorageFault(
-                f"the copy cannot be written: {fault}",
+                f"the copy cannot be written: {getattr(fault, 'strerror', None) or fault}",
                 where=str(target),
                 remedy="see space and rights there",
             ) from fault

@@ -48,7 +48,9 @@ def _enter(ctx: click.Context, config_dir: Path | None, state_dir: Path | None) 
     ctx.obj = places.find(config_dir, state_dir)
 
 
-_directory = click.Path(file_okay=False, path_type=Path)
+_directory = click.Path(
+    path_type=Path, readable=False
+)  # what is wrong with it is said when it is used
 program.params += [
     click.Option(
         ["--config", "config_dir"],

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from sentinair.cli.places import Places
 from sentinair.errors import SentinairError, UsageFault
 from sentinair.model.alert import Alert
 from sentinair.model.text import shown
+from sentinair.store.access import open_read_only
 from sentinair.store.events import StoredEvent
 from sentinair.store.read import AlertFilter, Cursor, EventFilter, Reader
 
-__all__ = ["find_alert", "newest_alerts", "newest_events", "reading"]
+__all__ = ["connected", "find_alert", "newest_alerts", "newest_events", "reading"]
 
 _NOBODY: Final = 65534  # owns nothing; the overflow uid of user_namespaces(7)
 PAGE_ROWS: Final = 500  # of one look at the database: a look lasts milliseconds
@@ -23,20 +26,23 @@ _ALERT_ID: Final = re.compile(r"[0-9a-f-]{1,36}")
 
 
 def reading(places: Places) -> Reader:
-    """A reader of this state's database, to be used in a `with`.  Raises StorageFault, PermissionFault.
+    """A reader of this state's database, to be used in a `with`.  Raises StorageFault, PermissionFault."""
+    return Reader(places.database, connected(places.database))
+
+
+def connected(database: Path) -> sqlite3.Connection:
+    """The database for reading.  Raises StorageFault, PermissionFault.
 
     Root opens it with a mere reader's rights where that is enough: SQLite opens -wal and -shm for writing whenever it
     may, and chowns them for root (os_unix.c, robustFchown), which the agent would have to report as touching its state.
     """
-    if os.geteuid() == 0 and places.database.is_file():
+    if os.geteuid() == 0 and database.is_file():
         try:
-            with _mere_reader(places.database.stat().st_gid):
-                reader = Reader.open(places.state)
-                reader.head()  # -wal and -shm are opened by the first look
-                return reader
+            with _mere_reader(database.stat().st_gid):
+                return open_read_only(database)
         except (SentinairError, OSError):
             pass  # a directory above is closed, or no engine has left -shm: then with all rights
-    return Reader.open(places.state)
+    return open_read_only(database)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sentinair.cli.main import main
-from tests.unit.cli.conftest import Program
+from tests.harness.agent import ROOT
+from tests.unit.cli.conftest import Program, needs_root
 
 PROGRAM = [sys.executable, "-m", "sentinair.cli.main"]
 STATUSES = {0, 1, 2, 69, 74, 77, 78}
@@ -122,3 +124,18 @@ def test_a_backup_of_an_odd_name_is_refused(recorded: Program, tmp_path: Path) -
     assert recorded("db", "backup", str(tmp_path / "a\udcff")) == 2
     assert recorded("db", "backup", str(tmp_path / "a\nb")) == 2
     assert len(recorded.err.splitlines()) == 1
+
+
+@needs_root
+def test_a_state_that_may_not_be_read_is_a_fault_of_permission() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o700)
+        words = [*PROGRAM, "--state", folder, "alerts", "list"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, user=65534, env=environment
+        )
+    if "No module named" in done.stderr or "Permission denied: '/" in done.stderr:
+        pytest.skip("an ordinary user cannot reach this checkout")
+    assert done.returncode == 77
+    assert len(done.stderr.splitlines()) == 1

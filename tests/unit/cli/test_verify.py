@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from sentinair.cli import db as db_command
+from sentinair.errors import StorageFault
 from sentinair.store.access import claim
 from tests.unit.cli.conftest import Program
 
@@ -165,3 +167,16 @@ def test_on_a_terminal_verifying_tells_how_far_it_is(recorded: Program) -> None:
         os.close(slave)
     assert "record " in said
     assert said.endswith("\x1b[K")
+
+
+def test_where_the_engine_may_not_write_the_caller_does(
+    recorded: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*asked: object, **more: object) -> object:
+        raise StorageFault("Permission denied")
+
+    monkeypatch.setattr(db_command, "call", refuse)
+    copy = tmp_path / "copy.db"
+    assert recorded("db", "backup", str(copy)) == 0
+    key = str(recorded.state / "keys" / "enrolment.pub")
+    assert recorded("verify", str(copy), "--public-key", key) == 0

@@ -124,13 +124,23 @@ class Files:
         if not (new or removed):
             return False
         self._connection.executemany("DELETE FROM files WHERE directory = ? AND name = ?", gone)
-        self._connection.executemany("INSERT OR REPLACE INTO files VALUES(?, ?, ?, ?)", new)
+        self._write(new, old)
         self.total = (self.total + files_sum(new) - files_sum(removed)) & _MASK
         self._connection.execute(
             "INSERT OR REPLACE INTO meta VALUES('files_sum', ?)",
             (self.total.to_bytes(SUM_BYTES, "big"),),
         )
         return True
+
+    def _write(self, rows: list[FileRow], old: dict[_Key, FileRow]) -> None:
+        """Insert or update; rows not in old are new (a plain INSERT is the faster)."""
+        if old:
+            known = [(row[2], row[3], row[0], row[1]) for row in rows if row[:2] in old]
+            rows = [row for row in rows if row[:2] not in old]
+            self._connection.executemany(
+                "UPDATE files SET state = ?, event = ? WHERE directory = ? AND name = ?", known
+            )
+        self._connection.executemany("INSERT INTO files VALUES(?, ?, ?, ?)", rows)
 
     def _rows(self, keys: Sequence[_Key]) -> dict[_Key, FileRow]:
         """The stored rows of these names."""

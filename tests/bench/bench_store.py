@@ -17,7 +17,8 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ from sentinair.store.writer import Store
 
 BATCH: Final = 1000
 DIRECTORY_FILES: Final = 25
+Inserts = list[tuple[str, list[tuple[Any, ...]]]]
 _LANE: Final = LaneKey("sensor", b"\x01" * 8, "bulk")
 _WORDS: Final = [
     "change",
@@ -126,17 +128,7 @@ def alert_batches(count: int) -> Iterator[list[AlertChange]]:
         yield batch
 
 
-def _timed(batches: Iterable[Any], commit: Callable[[Any], object]) -> float:
-    """Seconds spent in commit; making a batch is its sender's work."""
-    took = 0.0
-    for batch in batches:
-        began = time.perf_counter()
-        commit(batch)
-        took += time.perf_counter() - began
-    return took
-
-
-def _inserts(database: Path, tables: Sequence[str]) -> list[tuple[str, list[tuple[Any, ...]]]]:
+def _inserts(database: Path, tables: Sequence[str]) -> Inserts:
     connection = sqlite3.connect(database)
     found = []
     for table in tables:
@@ -150,58 +142,84 @@ def _inserts(database: Path, tables: Sequence[str]) -> list[tuple[str, list[tupl
     return found
 
 
-def bare(inserts: list[tuple[str, list[tuple[Any, ...]]]], commits: int) -> float:
-    """Seconds SQLite needs for these rows in so many transactions."""
-    with tempfile.TemporaryDirectory() as folder:
-        connection = connect(Path(folder) / LEDGER)
-        create(connection)
-        parts = [
-            [
-                (sql, rows[len(rows) * n // commits : len(rows) * (n + 1) // commits])
-                for sql, rows in inserts
-            ]
-            for n in range(commits)
-        ]
-        began = time.perf_counter()
-        for part in parts:
-            connection.execute("BEGIN IMMEDIATE")
-            for sql, rows in part:
-                connection.executemany(sql, rows)
-            connection.execute("COMMIT")
-        took = time.perf_counter() - began
-        connection.close()
-    return took
+class Bare:
+    """SQLite alone, given ready rows."""
+
+    def __init__(self, folder: Path, inserts: Inserts, commits: int) -> None:
+        self._connection = connect(folder / "bare.db")
+        create(self._connection)
+        self._inserts = inserts
+        self._commits = commits
+
+    def commit(self, number: int) -> None:
+        """The number'th of equal parts of all rows, in one transaction."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        for sql, rows in self._inserts:
+            part = slice(
+                len(rows) * number // self._commits, len(rows) * (number + 1) // self._commits
+            )
+            self._connection.executemany(sql, rows[part])
+        self._connection.execute("COMMIT")
+
+    def close(self) -> None:
+        self._connection.close()
 
 
-def _write_events(store: Store, count: int) -> float:
-    return _timed(event_batches(count, store), lambda batch: store.commit(stamp(), batch))
+def _event_commits(store: Store, count: int) -> Iterator[Callable[[], object]]:
+    for batch in event_batches(count, store):
+        yield partial(store.commit, stamp(), batch)
 
 
-def _write_alerts(store: Store, count: int) -> float:
-    return _timed(alert_batches(count), lambda batch: store.commit(stamp(), (), batch))
+def _alert_commits(store: Store, count: int) -> Iterator[Callable[[], object]]:
+    for batch in alert_batches(count):
+        yield partial(store.commit, stamp(), (), batch)
 
 
 _SIDES: Final = {
-    "events": (_write_events, ("events", "processes", "files", "ledger")),
-    "alerts": (_write_alerts, ("ledger", "alerts")),
+    "events": (_event_commits, ("events", "processes", "files", "ledger")),
+    "alerts": (_alert_commits, ("ledger", "alerts")),
 }
 
 
 def write(events: int, alerts: int) -> dict[str, float]:
-    """Rates of both sides, each on a fresh file; the bare side runs right after."""
+    """Seconds of both sides, which take turns commit by commit so that other load hits both alike.
+
+    Making a batch is its sender's work and not counted.
+    """
     figures: dict[str, float] = {}
-    for (what, (fill, tables)), count in zip(_SIDES.items(), (events, alerts), strict=True):
+    for (what, (commits, tables)), count in zip(_SIDES.items(), (events, alerts), strict=True):
         with tempfile.TemporaryDirectory() as folder:
-            state = Path(folder) / "state"
-            store = Store.open(state, StoreSettings(), stamp())
-            took = fill(store, count)
+            inserts = _ready_rows(Path(folder) / "first", commits, count, tables)
+            store = Store.open(Path(folder) / "second", StoreSettings(), stamp())
+            bare = Bare(Path(folder), inserts, -(-count // BATCH))
+            took = limit = 0.0
+            for number, commit in enumerate(commits(store, count)):
+                began = time.perf_counter()
+                commit()
+                between = time.perf_counter()
+                bare.commit(number)
+                limit += time.perf_counter() - between
+                took += between - began
             store.close(stamp())
-            limit = bare(_inserts(state / LEDGER, tables), -(-count // BATCH))
+            bare.close()
         figures[f"{what}_per_sec"] = round(count / took)
         figures[f"{what}_us"] = round(took / count * 1e6, 2)
         figures[f"bare_{what}_per_sec"] = round(count / limit)
         figures[f"{what}_ratio"] = round(limit / took, 3)
     return figures
+
+
+def _ready_rows(
+    state: Path,
+    commits: Callable[[Store, int], Iterator[Callable[[], object]]],
+    count: int,
+    tables: Sequence[str],
+) -> Inserts:
+    store = Store.open(state, StoreSettings(), stamp())
+    for commit in commits(store, count):
+        commit()
+    store.close(stamp())
+    return _inserts(state / LEDGER, tables)
 
 
 def _median_ms(ask: Callable[..., object], *arguments: object) -> float:

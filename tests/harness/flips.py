@@ -292,12 +292,16 @@ class Places:
             yield page + int.from_bytes(self._raw[at : at + 2], "big")
 
     def cell_bytes(self, leaf: int, number: int) -> list[int]:
-        """File offsets of all stored bytes of one cell: its length, row id, record header, values, overflow."""
+        """File offsets of the stored bytes of one row's columns: its row id (the cell's, which is `seq`) and values.
+
+        Not among them: the cell's length and the record header; SQLite ignores the header's word on the row id.
+        """
         start = list(self.cells(leaf))[number]
-        length, at = varint(self._raw, start)
-        _, at = varint(self._raw, at)
+        length, key = varint(self._raw, start)
+        _, at = varint(self._raw, key)
+        header, _ = varint(self._raw, at)
         local = self._local(length)
-        offsets = list(range(start, at + local))
+        offsets = [*range(key, at), *range(at + header, at + local)]
         following = at + local
         left = length - local
         while left:

@@ -22,9 +22,14 @@ from sentinair.kernel.hasher import HashRequest, HashResult, HashWorker
 from sentinair.kernel.hashing import Pace, Unsure, digest
 from sentinair.model.process import FileId
 
-HELD = "import fcntl,signal,sys,time;signal.signal(signal.SIGIO,signal.SIG_IGN);" + (
-    "f=open(sys.argv[1],'r+');fcntl.fcntl(f,fcntl.F_SETLEASE,fcntl.F_WRLCK);print('held',flush=True);time.sleep(60)"
-)
+HELD = """
+import fcntl, signal, sys, time
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+file = open(sys.argv[1], "r+")
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+time.sleep(60)
+"""
 
 
 @contextmanager
@@ -48,8 +53,8 @@ def answers(made: HashWorker, count: int = 1, secs: float = 15.0) -> list[HashRe
     return found
 
 
-def hashed(made: HashWorker, path: Path, **more: int) -> HashResult:
-    request = HashRequest(os.fsencode(path), **more)
+def hashed(made: HashWorker, path: Path) -> HashResult:
+    request = HashRequest(os.fsencode(path))
     found = made.submit(request) or answers(made)[0]
     assert found.request == request
     return found

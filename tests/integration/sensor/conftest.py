@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -68,14 +69,18 @@ class Engine:
         while (left := end - time.monotonic()) > 0:
             if not select.select([self.link], [], [], left)[0]:
                 return
-            chunk = self.link.recv(1 << 20)
+            try:
+                chunk = self.link.recv(1 << 20)
+            except ConnectionResetError:  # it ended with our answer unread
+                return
             if not chunk:
                 return
             committed: dict[str, int] = {}
             for body in self.reader.feed(chunk):
                 self._take(decode_from_sender(body), committed)
             if committed and self.acknowledges:
-                self.say(Ack(committed))
+                with contextlib.suppress(BrokenPipeError):
+                    self.say(Ack(committed))
 
     def _take(self, message: Hello | Batch | Health, committed: dict[str, int]) -> None:
         match message:
@@ -177,13 +182,16 @@ class Rig:
         return self.child.wait(1), log
 
     def close(self) -> None:
-        self.engine.close()
+        """Ends the sensor the gentle way, so that it leaves nothing behind."""
         if self.child is not None:
+            if self.child.poll() is None and self.engine.link is not None:
+                self.stop()
             if self.child.poll() is None:
                 self.child.kill()
             self.child.wait()
             if self.child.stderr is not None:
                 self.child.stderr.close()
+        self.engine.close()
 
 
 @pytest.fixture

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from sentinair.model.event import ATTRIB, CREATE, DELETE, RENAME, WRITE, Listing
+from sentinair.model.event import ATTRIB, CREATE, DELETE, RENAME, WRITE, Listing, ProcessEvent
+from sentinair.settings.types import ProcessesSettings
 from tests.integration.sensor.conftest import Engine, Rig
 
 
@@ -90,3 +93,32 @@ def test_the_state_directory_is_left_out_even_within_what_is_watched(rig: Rig) -
     (rig.watched / "f").touch()
     engine.until(lambda: bool(engine.of(rig.watched / "f")))
     assert not engine.of(Path(rig.state / "ledger.db"))
+
+
+def test_an_idle_source_is_proven_by_its_own_test(rig: Rig, engine: Engine) -> None:
+    engine.until(lambda: bool(engine.healths))
+    assert engine.healths[0].monitors["file"]
+
+
+def test_where_processes_are_polled_new_ones_and_ended_ones_are_told(rig: Rig) -> None:
+    rig.files(source="inotify")
+    polled = ProcessesSettings(source="psutil")
+    rig.settings = msgspec.structs.replace(rig.settings, processes=polled)
+    engine = rig.start()
+    assert engine.hello is not None
+    assert [probe.name for probe in engine.hello.probes] == ["inotify", "psutil"]
+    engine.until(lambda: bool(engine.healths))
+    assert engine.healths[0].monitors["process"]
+    engine.pump(1.2)
+    with subprocess.Popen(["/bin/sleep", "2.5"]) as child:
+
+        def actions() -> list[str]:
+            return [
+                event.action
+                for event in engine.events
+                if isinstance(event, ProcessEvent) and event.process.pid == child.pid
+            ]
+
+        engine.until(lambda: actions() == ["exec"])
+        child.wait()
+        engine.until(lambda: actions() == ["exec", "exit"])

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.codecs import event_json
+from sentinair.codecs.times import rfc3339
 from sentinair.model.alert import Alert, Detection, Joined
 from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
 from sentinair.model.process import Process
@@ -38,6 +39,7 @@ def _pid(joined: Joined) -> int | None:
 
 
 def _details(detection: Detection, joined: Joined, event_id: int | None) -> dict[str, object]:
+    event = joined.event
     process = _who(joined)
     return {
         "matches": [
@@ -45,7 +47,9 @@ def _details(detection: Detection, joined: Joined, event_id: int | None) -> dict
             for m in detection.matches
         ],
         "process": None if process is None else event_json.render_process(process),
-        "event": event_json.render(event_id, joined.event, joined.process, None),
+        "event": event_json.render(event_id, event, joined.process, None),
+        # a process's start counts from here, in clock ticks
+        "booted": rfc3339(event.seen_ns - event.mono_ns),
     }
 
 

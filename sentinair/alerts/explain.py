@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Final
 
-from sentinair.codecs.times import rfc3339
+from sentinair.codecs.times import from_rfc3339, rfc3339
 from sentinair.model.alert import Alert
 
 __all__ = ["explain", "explain_json"]
@@ -16,6 +16,8 @@ __all__ = ["explain", "explain_json"]
 _WIDTH: Final = 78
 _SURENESS: Final = ((0.8, "very likely"), (0.5, "likely"), (0.25, "possibly"), (0.0, "seldom"))
 _MAX_LINE: Final = 400
+_MAX_PARENT_LINE: Final = 120
+_TICK_NS: Final = 10_000_000  # USER_HZ is 100 on every architecture of Debian, time(7)
 
 
 def explain(alert: Alert) -> str:
@@ -135,10 +137,10 @@ def _happened(alert: Alert) -> list[str]:
     return lines
 
 
-def _command(facts: dict[str, Any]) -> str:
+def _command(facts: dict[str, Any], limit: int = _MAX_LINE) -> str:
     command = facts.get("cmdline") or facts.get("exe") or "command unknown"
     text = str(command)
-    return text if len(text) <= _MAX_LINE else text[: _MAX_LINE - 1] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _matched(alert: Alert) -> list[str]:
@@ -157,13 +159,21 @@ def _matched(alert: Alert) -> list[str]:
 
 
 def _chain(alert: Alert) -> list[dict[str, Any]]:
-    """The process and its parents, nearest first: pid, start, exe, cmdline, uid, auid where known."""
+    """The process and its parents, nearest first: pid, start, started, exe, cmdline, uid, auid where known."""
     process = _dict(alert.details.get("process"))
     if not process:
         return []
     keys = ("pid", "start", "exe", "cmdline", "uid", "auid")
     steps = [process, *_dicts(process.get("parents"))]
-    return [{key: step.get(key) for key in keys if key in step} for step in steps]
+    booted = alert.details.get("booted")
+    chain = []
+    for step in steps:
+        known = {key: step.get(key) for key in keys if key in step}
+        start = step.get("start")
+        if isinstance(start, int) and isinstance(booted, str):
+            known["started"] = rfc3339(from_rfc3339(booted) + start * _TICK_NS)
+        chain.append(known)
+    return chain
 
 
 def _chain_lines(alert: Alert) -> list[str]:
@@ -173,12 +183,12 @@ def _chain_lines(alert: Alert) -> list[str]:
     process = _dict(alert.details.get("process"))
     lines = []
     for depth, step in enumerate(chain):
-        began = (
-            "" if step.get("start") is None else f", started at tick {step['start']} of this boot"
-        )
-        role = "" if depth == 0 else "from "
+        began = f", started {step['started'][:19]}Z" if "started" in step else ""
+        role, limit = ("from ", _MAX_PARENT_LINE) if depth else ("", _MAX_LINE)
         program = f" [{step['exe']}]" if step.get("cmdline") and step.get("exe") else ""
-        lines.append(f"{'  ' * depth}{role}{step.get('pid')}: {_command(step)}{program}{began}")
+        lines.append(
+            f"{'  ' * depth}{role}{step.get('pid')}: {_command(step, limit)}{program}{began}"
+        )
     who = f"as user {alert.user or process.get('uid') or 'unknown'}"
     login = process.get("auid")
     lines.append(who + ("" if login is None else f", signed in as uid {login}"))

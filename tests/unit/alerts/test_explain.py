@@ -65,7 +65,7 @@ def test_an_alert_reads_like_a_colleague_would_tell_it() -> None:
         "seen once, 1970-01-01T00:00:00.000000Z",
         "SetUid equals true: it is true",
         "rule r-1 by Sentinair, Apache-2.0; ATT&CK T1548.001",
-        "7: bash -c x\\x1b[2J [/usr/bin/bash], started at tick 99",
+        "7: bash -c x\\x1b[2J [/usr/bin/bash], started 1970-01-01T00:00:00Z",
         "from 3: 'sshd: u' [/usr/sbin/sshd]",
         "from 1: command unknown",
         "as user root, signed in as uid 1000",
@@ -93,6 +93,19 @@ def test_the_same_is_there_as_json() -> None:
     assert [step["pid"] for step in shape["process_chain"]] == [7, 3, 1]
     assert shape["matched"] == [{"field": "SetUid", "value": "true", "wanted": "equals true"}]
     assert shape["rule"]["author"] == "Sentinair"
+
+
+def test_the_chain_says_when_each_process_began() -> None:
+    event = FileEvent(
+        seen_ns=1_700_000_000_000_000_000, mono_ns=60_000_000_000, path=b"/x", actions=ATTRIB
+    )
+    alert = _alert(Joined(event, WHO))
+    chain = explain_json(alert)["process_chain"]
+    # booted a minute before it was seen; 99 and 50 ticks of 10 ms after that
+    assert chain[0]["started"] == "2023-11-14T22:12:20.990000Z"
+    assert chain[1]["started"] == "2023-11-14T22:12:20.500000Z"
+    assert "started" not in chain[2]
+    assert "started 2023-11-14T22:12:20Z" in " ".join(explain(alert).split())
 
 
 def test_an_unknown_writer_is_said_to_be_unknown() -> None:

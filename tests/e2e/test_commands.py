@@ -1,0 +1,108 @@
+"""The commands a person gives, on the real agent."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.harness.agent import Agent, wait_for
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: fanotify and the process connector"),
+]
+
+
+@pytest.fixture(scope="module")
+def agent() -> Iterator[Agent]:
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sentinair-commands-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the role users must pass
+        (folder / "watched").mkdir()
+        made = Agent(folder / "agent", watch=[folder / "watched"])
+        made.folder.chmod(0o755)
+        with made:
+            yield made
+
+
+def lines(agent: Agent, *words: str) -> list[dict[str, Any]]:
+    done = agent.cli(*words, "--json")
+    assert not done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_drill_raises_its_alerts_and_leaves_nothing(agent: Agent) -> None:
+    done = agent.cli("drill")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 alerts came" in done.stdout
+    assert "/etc/cron.d is not watched" in done.stdout
+    assert not list(agent.watch[0].iterdir())
+    raised = [one for one in lines(agent, "alerts", "list") if "sentinair-drill" in str(one)]
+    assert {"T1548.001", "T1059.004"} <= {word for one in raised for word in one["techniques"]}
+
+
+def test_an_alert_is_explained_answered_and_verified(agent: Agent) -> None:
+    agent.cli("drill")
+    alert = lines(agent, "alerts", "list", "--status", "open", "--severity", "critical")[0]
+    told = agent.cli("alerts", "explain", alert["id"]).stdout
+    assert "What happened" in told
+    assert "sentinair-drill" in told
+    assert agent.cli("alerts", "ack", alert["id"], "--comment", "a drill").returncode == 0
+    (shown,) = lines(agent, "alerts", "show", alert["id"])
+    assert shown["status"] == "acknowledged"
+    assert shown["acknowledged_by"] == "uid 0 (root)"
+    verified = agent.cli("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_reading_the_record_is_no_event(agent: Agent) -> None:
+    def on_the_record() -> int:
+        agent.process_marker()
+        listed = lines(agent, "events", "list", "--kind", "file", "--limit", "0")
+        return sum("ledger.db" in one["data"]["path"] for one in listed)
+
+    before = on_the_record()
+    agent.cli("alerts", "list")
+    agent.cli("events", "count")
+    agent.cli("status")
+    assert on_the_record() == before
+
+
+def test_a_rescan_finds_nothing_where_nothing_was_missed(agent: Agent) -> None:
+    (agent.watch[0] / "file").write_text("x")
+    asked = lines(agent, "rescan", str(agent.watch[0]))
+    assert asked[0]["asked"] is True
+
+    def done() -> bool:
+        found = lines(agent, "events", "list", "--kind", "scanned")
+        return any(one["data"]["reason"] == "asked" for one in found)
+
+    assert wait_for(done, 10) is not None
+
+
+def test_a_backup_of_a_running_agent_verifies(agent: Agent) -> None:
+    copy = agent.folder.parent / "copy.db"
+    assert agent.cli("db", "backup", str(copy)).returncode == 0
+    key = str(agent.state / "keys" / "enrolment.pub")
+    verified = agent.cli("verify", str(copy), "--public-key", key)
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_the_doctor_finds_a_sender_that_hangs(agent: Agent) -> None:
+    def failed() -> set[str]:
+        return {one["check"] for one in lines(agent, "doctor") if one["level"] == "fail"}
+
+    assert wait_for(lambda: not failed(), 20, pause_secs=0.5) is not None, agent.cli(
+        "doctor"
+    ).stdout
+    sensor = agent.roles()["sensor"]
+    os.kill(sensor, signal.SIGKILL)
+    assert failed() & {"sensor", "files"}
+    assert wait_for(lambda: not failed(), 20, pause_secs=0.5) is not None

@@ -32,7 +32,9 @@ _REASONS: Final = {
     "lane_full": "the sender's own queue was full",
     "sender_death": "the process that collects events ended and was started again",
     "mark_failed": "a file system could not be watched",
+    "restart": "the agent was not running",
 }
+_SEVERITY: Final = {"restart": "low"}  # stopping and starting the agent is ordinary work
 # A reader of the database opens its shared-memory index for writing (SQLite, wal.html, section "Shared Memory");
 # the index holds no truth, SQLite rebuilds it.
 _HARMLESS_SUFFIX: Final = b"-shm"
@@ -112,7 +114,7 @@ def _lost(event: GapEvent) -> Detection:
         title="Events were lost",
         description=f"{source} lost {count}: {shown(reason)}.",
         category="coverage",
-        severity="medium",
+        severity=_SEVERITY.get(event.reason, "medium"),
         confidence=1.0,
         source="gap",
         matches=tuple(matches),

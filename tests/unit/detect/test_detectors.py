@@ -245,6 +245,14 @@ def test_lost_events_are_an_alert_with_the_count_if_it_is_known() -> None:
     assert "something new" in found.description
 
 
+def test_a_restart_of_the_agent_is_told_in_a_low_voice() -> None:
+    (found,) = gap("restart")
+    assert found.severity == "low"
+    assert "the agent was not running" in found.description
+    (found,) = gap("sender_death")
+    assert found.severity == "medium"
+
+
 def test_a_stranger_in_the_agents_state_is_critical() -> None:
     own = GapDetector(b"/var/lib/s")
     for path in (b"/var/lib/s/ledger.db", b"/var/lib/s", b"/var/lib/s/keys/epoch"):

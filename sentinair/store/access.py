@@ -106,14 +106,19 @@ def open_read_only(database: Path) -> sqlite3.Connection:
     memory a closed WAL database wants (https://www.sqlite.org/wal.html#readonly).
     Raises StorageFault if there is none or it cannot be opened, PermissionFault if we may not read it.
     """
-    path = database.resolve()
-    if not path.exists():
+    try:
+        path = database.resolve()
+        path.stat()
+        readable = os.access(path, os.R_OK)
+    except PermissionError:
+        readable = False
+    except (OSError, RuntimeError) as fault:  # RuntimeError: a loop of symlinks
         raise StorageFault(
             "there is no ledger",
             where=str(database),
             remedy="start the agent, or name its state with --state",
-        )
-    if not os.access(path, os.R_OK):
+        ) from fault
+    if not readable:
         raise PermissionFault(
             "the ledger may not be read",
             where=str(database),

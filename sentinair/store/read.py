@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -79,7 +80,7 @@ class Reader:
     @classmethod
     def open(cls, path: Path) -> Self:
         """path: a state directory or a ledger file.  Raises StorageFault, PermissionFault."""
-        database = path / LEDGER if path.is_dir() else path
+        database = path / LEDGER if os.path.isdir(path) else path
         return cls(database, open_read_only(database))
 
     def __enter__(self) -> Self:

@@ -250,15 +250,29 @@ class Agent:
         assert isinstance(answer, dict)
         return answer
 
-    def settle(self, secs: float = 60.0, *, quiet_secs: float = 1.0) -> bool:
-        """Waits until its database has stood still for quiet_secs; False if it did not within secs."""
-        stored, last, since = self.stored, (-1, -1), time.monotonic()
-        deadline = since + secs
-        while time.monotonic() < deadline:
-            now = stored.head()
+    def settle(self, secs: float = 60.0, *, quiet_secs: float = 1.0) -> float | None:
+        """Waits until what is stored of files has stood still for quiet_secs.
+
+        Returns after how many seconds it last moved, or None if it did not stop within secs.  Processes are not
+        asked: on a host that is used they never stand still; process_marker() waits for those.
+        """
+        stored, last = self.stored, -1
+        began = moved = time.monotonic()
+        while time.monotonic() - began < secs:
+            now = stored.told_of_files()
             if now != last:
-                last, since = now, time.monotonic()
-            elif time.monotonic() - since >= quiet_secs:
-                return True
-            time.sleep(0.1)
-        return False
+                last, moved = now, time.monotonic()
+            elif time.monotonic() - moved >= quiet_secs:
+                return moved - began
+            time.sleep(0.05)
+        return None
+
+    def process_marker(self, secs: float = 60.0) -> float | None:
+        """Runs one process and waits until it is stored, and with it all that was read before it.
+
+        Returns how many seconds that took, or None if it did not come within secs.
+        """
+        word = f"marker-{os.urandom(8).hex()}"
+        after = self.stored.last_event()
+        subprocess.run(["/bin/true", word], check=True)
+        return wait_for(lambda: self.stored.holds("process", word.encode(), after), secs)

@@ -75,7 +75,7 @@ def _storm(folder: Path, count: int, promises: Promises) -> Figures:
         scheduling = as_its_unit(agent)
         before, after = agent.cpu_secs(), agent.stored.last_event()
         load = true_storm(count, WORKERS, "storm")
-        agent.settle()
+        behind = agent.process_marker()
         cpu = agent.cpu_secs() - before
         rows = [row for row in agent.stored.events("process", after) if _of_the_storm(row)]
     facts = [row.event.process for row in rows if isinstance(row.event, ProcessEvent)]
@@ -94,6 +94,7 @@ def _storm(folder: Path, count: int, promises: Promises) -> Figures:
         "argv_and_exe_share": round(complete / count, 6),
         "ppid_and_uid_share": round(related / max(len(facts), 1), 6),
         "cpu_secs": round(cpu, 3),
+        "behind_secs": None if behind is None else round(behind, 2),
     }
 
 
@@ -121,7 +122,8 @@ def _forced_loss(folder: Path, count: int, promises: Promises) -> Figures:
         after, known = stored.last_event(), {gap.id for gap in stored.gaps()}
         with exec_probe() as probe:
             true_storm(count, WORKERS, "lost")
-        agent.settle()
+        time.sleep(1.0)  # the loss is counted when the buffer has been empty for a moment
+        agent.process_marker()
         fresh = [gap for gap in stored.gaps() if gap.id not in known and gap.reason == "enobufs"]
         promises.keep(bool(fresh), "a buffer of 16 KiB overflows and becomes a gap")
         restored = wait_for(lambda: all(gap.restored for gap in stored.gaps()), 30.0)

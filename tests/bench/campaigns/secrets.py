@@ -94,6 +94,7 @@ def run(size: str) -> Figures:
             agent.settle()
             as_its_unit(agent)
             secrets = [s for number in range(repeats) for s in _run_all(programs, tree, number)]
+            agent.process_marker()
             agent.settle()
             said = _said(agent)
             live = _hits(_written(agent), secrets)

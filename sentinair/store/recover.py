@@ -12,7 +12,7 @@ from sentinair.errors import DataFault, StorageFault
 from sentinair.store.ledger import check_tail
 from sentinair.store.schema import APPLICATION_ID
 
-__all__ = ["check", "names_aside", "set_aside"]
+__all__ = ["check", "names_aside", "set_aside", "sync_directory"]
 
 _MAGIC: Final = b"SQLite format 3\0"
 _PREFIX: Final = "ledger.damaged-"
@@ -51,11 +51,7 @@ def set_aside(database: Path, now_ns: int) -> Path | None:
             if os.path.lexists(source):
                 source.rename(aside.with_name(aside.name + part))
                 moved = True
-        directory = os.open(database.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(database.parent)
     except OSError as fault:
         raise StorageFault(
             f"the damaged ledger cannot be set aside: {fault.strerror}",
@@ -63,6 +59,15 @@ def set_aside(database: Path, now_ns: int) -> Path | None:
             remedy="move it away by hand",
         ) from fault
     return aside if moved else None
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names in it durable, fsync(2).  Raises OSError."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def names_aside(state: Path) -> list[str]:

@@ -42,6 +42,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def fill(disk: Path) -> Path:
+    """Take all room of a disk; returns the file that holds it."""
+    ballast = disk / "ballast"
+    with (
+        ballast.open("wb", buffering=0) as file,
+        pytest.raises(OSError, match="No space"),
+    ):
+        while True:
+            file.write(b"x" * 4096)
+    return ballast
+
+
 @pytest.fixture
 def failing_library(tmp_path: Path) -> Path:
     if shutil.which("cc") is None:
@@ -54,12 +66,8 @@ def failing_library(tmp_path: Path) -> Path:
 
 def test_a_full_disk_loses_nothing_and_one_record_says_so(small_disk: Path) -> None:
     store = open_store(small_disk / "state")
-    ballast = small_disk / "ballast"
     waiting = pending(store, [file_event(b"/d/%d" % n) for n in range(2000)])
-    with ballast.open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            file.write(b"x" * 65536)
-            file.flush()
+    ballast = fill(small_disk)
     with pytest.raises(StorageFault, match="full"):
         store.commit(stamp(1), waiting, raised(alert(1)))
     assert store.record_data("store.refused") == [
@@ -76,6 +84,26 @@ def test_a_full_disk_loses_nothing_and_one_record_says_so(small_disk: Path) -> N
     assert report.ok, report
     with Reader.open(small_disk / "state") as reader:
         assert reader.last_event_id() == 2000
+
+
+def test_a_disk_full_at_the_start_is_one_clear_fault_and_no_loss(small_disk: Path) -> None:
+    store = open_store(small_disk / "state")
+    store.commit(stamp(1), pending(store, [file_event(b"/a")]))
+    store.close(stamp(2))
+    ballast = fill(small_disk)
+    for secs in (3, 33):
+        with pytest.raises(StorageFault, match="cannot be"):
+            open_store(small_disk / "state", secs)
+    with pytest.raises(StorageFault, match="cannot be"):
+        open_store(small_disk / "new")
+    ballast.unlink()
+    again = open_store(small_disk / "state", 63)
+    assert again.chain == store.chain
+    assert again.opened.damaged is None
+    again.close(stamp(64))
+    open_store(small_disk / "new", 64).close(stamp(65))
+    for state in ("state", "new"):
+        assert verify(small_disk / state, processes=1).ok
 
 
 def test_a_sync_that_fails_is_never_trusted_and_nothing_is_doubled(

@@ -10,6 +10,7 @@ import msgspec
 
 from sentinair.alerts.explain import explain as explained
 from sentinair.alerts.explain import explain_json
+from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import local, offset, short
 from sentinair.cli.options import comment_option, interval, json_option, limit_option, source_option
 from sentinair.cli.output import emit, fields, table
@@ -26,7 +27,7 @@ __all__ = ["alerts"]
 SHOWN_ID_CHARS = 13  # of a UUIDv7: its whole time part, to the millisecond
 
 
-@click.group()
+@click.group(cls=InOrder)
 def alerts() -> None:
     """See alerts, have them explained, and answer them."""
 
@@ -150,7 +151,7 @@ def _pairs(alert: Alert) -> list[tuple[str, str]]:
 @json_option
 @pass_places
 def explain(places: Places, alert_id: str, as_json: bool) -> None:
-    """Say what happened, why it matters, what normal looks like and what to do next."""
+    """Say what happened, why, and what to do."""
     with reading(places) as reader:
         alert = find_alert(reader, alert_id)
     if as_json:

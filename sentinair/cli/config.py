@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from sentinair.cli.lazy import InOrder
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
@@ -30,7 +31,7 @@ class Effective(msgspec.Struct, frozen=True):
     origin: str  # safe text: "default", `file:line`, or the overrides file
 
 
-@click.group()
+@click.group(cls=InOrder)
 def config() -> None:
     """Check, compile, show and set the configuration."""
 

@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from sentinair.cli import db_files
+from sentinair.cli.lazy import InOrder
 from sentinair.cli.options import json_option, public_key_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
@@ -22,7 +23,7 @@ __all__ = ["db"]
 BACKUP_SECS: Final = 600.0  # how long the engine may take; 1 GB takes some seconds on a slow disk
 
 
-@click.group()
+@click.group(cls=InOrder)
 def db() -> None:
     """Check, back up and restore the record."""
 
@@ -79,7 +80,9 @@ def backup(places: Places, file: Path, as_json: bool) -> None:
 
 
 @db.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, readable=False, path_type=Path)
+)
 @public_key_option
 @json_option
 @pass_places

@@ -20,7 +20,10 @@ __all__ = ["doctor", "findings"]
 @click.pass_context
 @pass_places
 def doctor(places: Places, ctx: click.Context, as_json: bool) -> None:
-    """Check this machine and this agent; exit status 1 if something fails."""
+    """Check this machine and this agent.
+
+    One line each: ok, warn (works, with less than it could) or fail; exit status 1 if something fails.
+    """
     failed = False
     for finding in findings(places):
         failed = failed or finding.level == "fail"

@@ -48,7 +48,7 @@ class Outcome(msgspec.Struct, frozen=True):
 @click.pass_context
 @pass_places
 def drill(places: Places, ctx: click.Context, as_json: bool) -> None:
-    """Do harmless things that must raise alerts, and say which came and how fast.
+    """Raise alerts by harmless acts, and time them.
 
     Writes and removes files named sentinair-drill-…, and runs a copy of the shell named as a network tool. Exit status
     1 if an alert did not come.

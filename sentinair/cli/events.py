@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from sentinair.cli.events_text import summary
+from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import offset, short
 from sentinair.cli.options import interval, json_option, limit_option, source_option
 from sentinair.cli.output import cut, emit, on_terminal, table, width
@@ -29,9 +30,9 @@ CHUNK_ROWS: Final = 500  # rows aligned together; more are not held at once
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=InOrder)
 def events() -> None:
-    """See what happened: file changes, programs, gaps, hashes, rescans."""
+    """See what happened: files, programs, gaps."""
 
 
 def _which(command: _F) -> _F:

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 
 import click
 
-__all__ = ["LazyGroup"]
+__all__ = ["InOrder", "LazyGroup"]
+
+
+class InOrder(click.Group):
+    """Help lists the commands in the order in which they stand in the code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(self.commands)
 
 
 class LazyGroup(click.Group):

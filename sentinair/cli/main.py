@@ -54,11 +54,13 @@ _directory = click.Path(
 program.params += [
     click.Option(
         ["--config", "config_dir"],
+        metavar="DIR",
         type=_directory,
         help="Configuration directory. Default: /etc/sentinair, else ./config.",
     ),
     click.Option(
         ["--state", "state_dir"],
+        metavar="DIR",
         type=_directory,
         help="State directory. Default: /var/lib/sentinair, else ./var.",
     ),

@@ -31,6 +31,7 @@ def limit_option(default: int) -> Callable[[_F], _F]:
     """--limit N; 0 asks for all."""
     return click.option(
         "--limit",
+        metavar="N",
         type=click.IntRange(0, MAX_LIMIT),
         default=default,
         show_default=True,
@@ -60,7 +61,8 @@ def interval(command: _F) -> _F:
 public_key_option: Final = click.option(
     "--public-key",
     "public_key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, readable=False, path_type=Path),
     help="The enrolment key, best from a place of its own. Default: keys/enrolment.pub of the state.",
 )
 

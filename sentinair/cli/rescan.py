@@ -21,8 +21,9 @@ __all__ = ["rescan"]
 @json_option
 @pass_places
 def rescan(places: Places, path: Path, as_json: bool) -> None:
-    """List PATH and all below it again; what changed unseen becomes events.
+    """List PATH and all below it again.
 
+    What changed unseen becomes events.
     PATH may be gone: then what was known below it is reported deleted.
     """
     absolute = path.absolute()

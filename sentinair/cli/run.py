@@ -24,5 +24,8 @@ __all__ = ["run"]
 @click.pass_context
 @pass_places
 def run(places: Places, ctx: click.Context, watch: tuple[Path, ...]) -> None:
-    """Run all roles in the foreground until Ctrl-C; prints one line "ready"."""
+    """Run all roles in the foreground.
+
+    Prints one line "ready" with what works and what does not; ends on Ctrl-C.
+    """
     ctx.exit(main(places.config, places.state, tuple(path.absolute() for path in watch)))

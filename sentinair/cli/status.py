@@ -38,7 +38,7 @@ class Left(msgspec.Struct, frozen=True):
 @json_option
 @pass_places
 def status(places: Places, as_json: bool) -> None:
-    """Show what runs, what it sees and cannot see, what it found, and whether it is written.
+    """Show what runs, sees, misses, found and kept.
 
     With the engine down: what the record tells, and exit status 69.
     """

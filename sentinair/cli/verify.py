@@ -33,8 +33,9 @@ MAX_FINDINGS: Final = 50  # shown to a person; --json gives all
 def verify(
     places: Places, ctx: click.Context, path: Path | None, public_key: Path | None, as_json: bool
 ) -> None:
-    """Prove that the record in PATH is whole and as it was written; exit status 1 if not.
+    """Prove that the record is as it was written.
 
+    Exit status 1 if it is not.
     PATH: a state directory or a database file; without it, this agent's. Needs the enrolment public key only; one kept
     elsewhere proves more than the one beside the record.
     """

@@ -16,7 +16,7 @@ __all__ = ["version"]
 @click.command()
 @json_option
 def version(as_json: bool) -> None:
-    """Print the version of Sentinair and of what it runs on."""
+    """Print the version, and what it runs on."""
     python, kernel = platform.python_version(), platform.release()
     if as_json:
         emit({"version": __version__, "python": python, "kernel": kernel})

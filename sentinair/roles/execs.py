@@ -33,9 +33,7 @@ __all__ = ["Execs", "main"]
 
 SENDER: Final = "execs"
 MONITOR: Final = "process"  # its name in health messages
-READ_MESSAGES: Final = (
-    64  # at a time; with procfs.MAX_ARGV_BYTES it keeps a batch below the frame cap
-)
+READ_MESSAGES: Final = 64  # at a time; procfs.MAX_ARGV_BYTES times it is below the frame cap
 GATHER_SECS: Final = 0.005  # events wait so long for others, so that a storm is not one frame each
 URGENT_SECS: Final = 0.025  # after which the engine is served even while messages keep coming
 HEALTH_SECS: Final = 10.0
@@ -66,7 +64,7 @@ class Execs:
         if self._connector is not None:
             self._monitor.survey(procfs.pids())
         self._ready_ns = self._clock.wall_ns()
-        self._link = Link(path, (self._vital, self._bulk), self._hello, _unasked, _welcomed)
+        self._link = Link(path, (self._vital, self._bulk), self._hello, _unasked, self._welcomed)
         self._notifier = Notifier.from_environment()
         self._urgent: list[ProcessEvent | GapEvent] = []  # for vital
         self._exits: list[ProcessEvent] = []  # for bulk
@@ -141,9 +139,10 @@ class Execs:
     def _serve(self, now: float) -> None:
         if now >= self._health_due:
             self._tell_health(now)
+        self._link.pump()  # first: a receipt makes room
         if self._blocked or (self._gathered and now - self._gathered >= GATHER_SECS):
             self._queue()
-        self._link.pump()
+            self._link.pump()
 
     def _finish(self) -> None:
         self._notifier.stopping()
@@ -177,6 +176,10 @@ class Execs:
             lanes={lane.name: lane.next_seq for lane in (self._vital, self._bulk)},
             probes=(self._probe,),
         )
+
+    def _welcomed(self, _: Welcome) -> None:
+        """An engine that does not know us yet hears at once how we are."""
+        self._health_due = 0.0
 
     def _tell_health(self, now: float) -> None:
         """Each HEALTH_SECS: has the connector answered since the last time, be it only our own knock."""
@@ -227,10 +230,6 @@ def _opened(settings: SensorSettings) -> tuple[ProcConnector | None, Probe]:
 
 def _unasked(ask: Ask) -> None:
     _log(f"the engine asked {type(ask).__name__}, which is the sensor's")
-
-
-def _welcomed(_: Welcome) -> None:
-    """Nothing depends on it here: the link resends by itself."""
 
 
 def _log(sentence: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import stat
 import threading
@@ -18,6 +19,7 @@ from hypothesis import strategies as some
 from sentinair.ipc.frames import FrameReader
 from sentinair.ipc.lane import Lane
 from sentinair.ipc.messages import Batch, decode_from_sender
+from sentinair.kernel import directory
 from sentinair.model.event import Listing, Scanned
 from sentinair.monitors import names, rescan
 from sentinair.monitors.names import before
@@ -107,8 +109,8 @@ def walker(
 def grown(root: Path) -> set[bytes]:
     """All that lies in root, and root itself, as find(1) would print it."""
     found = {os.fsencode(root)}
-    for directory, inside, files in os.walk(os.fsencode(root)):
-        found |= {os.path.join(directory, name) for name in (*inside, *files)}
+    for path, inside, files in os.walk(os.fsencode(root)):
+        found |= {os.path.join(path, name) for name in (*inside, *files)}
     return found
 
 
@@ -152,7 +154,7 @@ def test_a_large_directory_comes_in_parts_that_cover_it_whole(
     parts = [one for one in made.listings() if one.directory == os.fsencode(tmp_path)]
     assert len(parts) == 8
     assert (parts[0].after, parts[-1].upto) == (None, None)
-    for part, following in zip(parts, parts[1:], strict=False):
+    for part, following in itertools.pairwise(parts):
         assert part.upto == following.after == part.names[-1]
     assert [name for part in parts for name in part.names] == sorted(
         os.listdir(os.fsencode(tmp_path))
@@ -277,14 +279,14 @@ def test_a_directory_that_cannot_be_read_is_named(
 ) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "good").mkdir()
-    known = rescan.kernel.names
+    known = directory.names
 
     def fails(at: int) -> list[bytes]:
         if os.readlink(f"/proc/self/fd/{at}").endswith("/bad"):
             raise OSError(5, "Input/output error")
         return known(at)
 
-    monkeypatch.setattr(rescan.kernel, "names", fails)
+    monkeypatch.setattr(directory, "names", fails)
     with walker(tmp_path) as made:
         end = made.walk()
     assert end.unreadable == (os.fsencode(tmp_path / "bad"),)
@@ -319,20 +321,23 @@ def test_the_end_names_all_gaps_of_merged_wishes(tmp_path: Path) -> None:
     assert made.rescanner.stop(5)
 
 
-def test_a_directory_that_moved_in_is_listed_amid_a_walk_that_waits(tmp_path: Path) -> None:
+def test_a_directory_that_moved_in_is_listed_amid_a_walk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(30):
         (tmp_path / "walked" / str(number)).mkdir(parents=True)
     (tmp_path / "moved" / "in").mkdir(parents=True)
     made = Walker(tmp_path / "walked", tmp_path / "moved")
     rescanner = made.rescanner
-    first = rescanner._list
+    room = made.lane.wait_for_room
+    pauses = itertools.count()
 
-    def entering(*given: object) -> list[bytes]:
-        rescanner._list = first  # type: ignore[method-assign]
-        rescanner.entered(os.fsencode(tmp_path / "moved"))
-        return first(*given)  # type: ignore[arg-type]
+    def entering(secs: float) -> bool:
+        if next(pauses) == 2:
+            rescanner.entered(os.fsencode(tmp_path / "moved"))
+        return room(secs)
 
-    rescanner._list = entering  # type: ignore[method-assign]
+    monkeypatch.setattr(made.lane, "wait_for_room", entering)
     rescanner._answer(Request("asked", (os.fsencode(tmp_path / "walked"),)))
     made.collect()
     order = [one.directory for one in made.listings()]

@@ -50,7 +50,7 @@ def make_rich(state: Path, rows: int = 1_000) -> None:
             events, alerts, [r for number in ten for r in maker.gap(restored=number % 3 == 0)]
         )
     maker.commit(forward_ns=2 * DAY_NS)
-    for number in range(40):
+    for number in range(rows // 25):
         _large(maker, number)
     for _ in range(rows // 5):
         maker.commit(
@@ -108,6 +108,7 @@ def _chosen(state: Path, rows: int) -> set[int]:
     """Rows of as many kinds as there are, one of them erased, one with overflow pages."""
     with closing(sqlite3.connect(f"file:{state}/ledger.db?immutable=1", uri=True)) as connection:
         queries = (
+            "SELECT min(seq) FROM ledger WHERE kind = 'heartbeat'",
             "SELECT max(seq) FROM ledger WHERE body IS NULL",
             "SELECT seq FROM ledger WHERE length(body) > 5000 ORDER BY length(body) LIMIT 1",
             "SELECT min(seq) FROM ledger WHERE body IS NOT NULL GROUP BY kind ORDER BY kind",

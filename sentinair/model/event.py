@@ -93,6 +93,7 @@ class FileEvent(Event, frozen=True, array_like=True, kw_only=True, tag="file"):
     start: int | None = None  # start of that process, clock ticks since boot; None: it was gone
     critical: bool = False  # configured as critical: travels in the vital lane
     hash_wanted: bool = False  # configured for hashing: a HashEvent follows
+    directory: bool = False  # the source said it is (or was) one; state says it too while it stands
 
 
 class ProcessEvent(Event, frozen=True, array_like=True, kw_only=True, tag="process"):

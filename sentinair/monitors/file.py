@@ -156,6 +156,7 @@ class FileMonitor:
                 start=start,
                 critical=critical,
                 hash_wanted=state is not None and _to_hash(change, actions, state),
+                directory=change.on_directory,
             )
             (taken.vital if critical else taken.bulk).append(made)
             if state is not None and path in renamed:

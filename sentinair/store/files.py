@@ -79,15 +79,15 @@ class _Changes:
             if type(event) is not FileEvent:
                 continue
             if event.old_path is not None and event.actions & RENAME:
-                self._moved(event.old_path, event.state, item.id)
+                self._moved(event, event.old_path, item.id)
             if event.state is not None or event.absent:
                 directory, _, name = event.path.rpartition(b"/")  # split(), without its call
                 last[directory or b"/", name] = (None if event.absent else event.state, item.id)
 
-    def _moved(self, path: bytes, state: FileState | None, event_id: int) -> None:
+    def _moved(self, event: FileEvent, path: bytes, event_id: int) -> None:
         """The name is gone; a directory took everything below it along, and the sensor lists it anew there."""
         self.last[split(path)] = (None, event_id)
-        if state is None or _is_directory(state):
+        if event.directory or _is_directory(event.state):
             prefix = path + b"/"
             below = [key for key in self.last if key[0] == path or key[0].startswith(prefix)]
             for key in below:

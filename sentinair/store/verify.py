@@ -126,7 +126,8 @@ def _report(
 
     results = run(connection, plan, tasks_for(plan), told)
     spans = sorted((done.span for done in results if done.span), key=lambda span: span.first)
-    seals, whole = judge(connection, plan, spans, anchors)
+    sums = {stream: sum_ for done in results for stream, sum_ in done.sums.items()}
+    seals, whole = judge(connection, plan, spans, sums, anchors)
     findings = [*plan.findings, *(f for done in results for f in done.findings)]
     findings += [f for span in spans for f in span.findings] + whole
     return _made(path, plan, seals, spans, findings)

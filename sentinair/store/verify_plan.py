@@ -16,7 +16,7 @@ from sentinair.store.chain import EMPTY, Head
 from sentinair.store.payload import RetentionData
 from sentinair.store.seals import EpochData
 
-__all__ = ["CHAIN_AT", "UNDECODABLE", "Body", "Finding", "Forgotten", "Plan", "make_plan"]
+__all__ = ["CHAIN_AT", "UNDECODABLE", "Body", "Finding", "Forgotten", "Kept", "Plan", "make_plan"]
 
 CHAIN_AT: Final = slice(10, 42)  # of a body: the chain id stands behind `{"chain":"`
 UNDECODABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)
@@ -45,11 +45,27 @@ class Forgotten(msgspec.Struct, frozen=True):
     data: RetentionData
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """A record that is judged in order once all spans are read: epochs, checkpoints, retention, gaps."""
+
+    seq: int
+    kind: str
+    time: int
+    chain: str
+    before: bytes  # link of the record before
+    leaf: bytes
+    body: bytes
+    signer: bytes | None = None  # the public key that its signature was found good under
+
+
 class Plan(msgspec.Struct, frozen=True):
     """Made once, handed to every span."""
 
     head: Head
     chains: tuple[tuple[int, str], ...]  # first seq and chain id, ascending
+    keys: tuple[
+        tuple[int, bytes], ...
+    ]  # seq of each epoch record and the public key it names, ascending
     forgotten: tuple[Forgotten, ...]
     findings: tuple[Finding, ...]  # what could not be read
 
@@ -57,6 +73,11 @@ class Plan(msgspec.Struct, frozen=True):
         """The chain to which record seq belongs; "" if none begins at or before it."""
         at = bisect.bisect_right(self.chains, seq, key=lambda begin: begin[0])
         return self.chains[at - 1][1] if at else ""
+
+    def key_before(self, seq: int) -> bytes | None:
+        """The public key that is current where record seq is appended; None: there is none."""
+        at = bisect.bisect_left(self.keys, seq, key=lambda epoch: epoch[0])
+        return self.keys[at - 1][1] if at else None
 
 
 _epoch = msgspec.json.Decoder(Body[EpochData]).decode
@@ -68,6 +89,7 @@ def make_plan(connection: sqlite3.Connection) -> Plan:
     row = connection.execute("SELECT seq, link FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
     head = EMPTY if row is None else Head(*row)
     chains: list[tuple[int, str]] = []
+    keys: list[tuple[int, bytes]] = []
     forgotten: list[Forgotten] = []
     findings: list[Finding] = []
     for seq, kind, body in connection.execute(
@@ -76,8 +98,11 @@ def make_plan(connection: sqlite3.Connection) -> Plan:
         try:
             if kind == "retention":
                 forgotten.append(Forgotten(seq, _retention(body).data))
-            elif _epoch(body).data.epoch == 0:
+                continue
+            epoch = _epoch(body).data
+            keys.append((seq, bytes.fromhex(epoch.public_key)))
+            if epoch.epoch == 0:
                 chains.append((seq, bytes(body[CHAIN_AT]).decode("ascii")))
         except (*UNDECODABLE, TypeError) as fault:
             findings.append(Finding(f"record {seq}", f"is no {kind} record: {fault}", seq))
-    return Plan(head, tuple(chains), tuple(forgotten), tuple(findings))
+    return Plan(head, tuple(chains), tuple(keys), tuple(forgotten), tuple(findings))

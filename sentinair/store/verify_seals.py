@@ -14,10 +14,9 @@ from sentinair.store.seals import (
     epoch_message,
     signed_by,
 )
-from sentinair.store.verify_plan import UNDECODABLE, Body
-from sentinair.store.verify_span import Kept
+from sentinair.store.verify_plan import UNDECODABLE, Body, Kept, Plan
 
-__all__ = ["Seals", "check_seals"]
+__all__ = ["Seals", "check_seals", "signer_of"]
 
 Find = Callable[[int, str], None]
 _epoch = msgspec.json.Decoder(Body[EpochData]).decode
@@ -39,6 +38,27 @@ class Seals(msgspec.Struct):
     """first seq, chain id and enrolment public key (hex) of each chain in the ledger"""
 
 
+def signer_of(plan: Plan, record: Kept) -> bytes | None:
+    """The public key under which this epoch or checkpoint record's signature is good; None if it is not.
+
+    The key tried is the one the plan says is current there; epoch 0 signs itself.
+    """
+    key = plan.key_before(record.seq)
+    try:
+        if record.kind == "checkpoint":
+            seal = _checkpoint(record.body).data
+            signature, message = seal.signature, checkpoint_message(record.chain, record.time, seal)
+        else:
+            data = _epoch(record.body).data
+            head = Head(record.seq - 1, record.before)
+            signature = data.signature
+            message = epoch_message(record.chain, data.epoch, data.public_key, head)
+            key = bytes.fromhex(data.public_key) if data.epoch == 0 else key
+    except UNDECODABLE:
+        return None
+    return key if key is not None and signed_by(key, signature, message) else None
+
+
 def check_seals(records: Iterable[Kept], anchors: Mapping[bytes, str], find: Find) -> Seals:
     """Judge epoch and checkpoint records, in order of seq.  anchors: the enrolment public keys to be trusted."""
     seals = Seals()
@@ -57,8 +77,6 @@ def _judge_epoch(
     seals: Seals, record: Kept, data: EpochData, anchors: Mapping[bytes, str], find: Find
 ) -> None:
     seq, key = record.seq, bytes.fromhex(data.public_key)
-    head = Head(seq - 1, record.before)
-    message = epoch_message(record.chain, data.epoch, data.public_key, head)
     if data.epoch == 0:
         seals.chains.append((seq, record.chain, data.public_key))
         if key not in anchors:
@@ -77,7 +95,7 @@ def _judge_epoch(
             seals.epoch,
         ):
             find(seq, f"epoch {data.epoch} does not follow epoch {seals.epoch}")
-    if not signed_by(signer, data.signature, message):
+    if record.signer != signer:
         find(seq, f"epoch {data.epoch} is not signed by its predecessor")
         return
     seals.chain, seals.epoch, seals.public_key = record.chain, data.epoch, key
@@ -92,9 +110,7 @@ def _judge_checkpoint(seals: Seals, record: Kept, data: CheckpointData, find: Fi
         find(seq, "seals another place of the chain")
     if data.previous_checkpoint != seals.checkpoint_leaf:
         find(seq, "does not name the checkpoint before it")
-    if not signed_by(
-        seals.public_key, data.signature, checkpoint_message(record.chain, record.time, data)
-    ):
+    if record.signer != seals.public_key:
         find(seq, "its seal is not made with its epoch's key")
         return
     seals.checkpoint_seq, seals.checkpoint_time_ns = seq, record.time

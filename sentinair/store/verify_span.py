@@ -14,9 +14,10 @@ import msgspec
 
 from sentinair.store.chain import GENESIS, KEPT, prefix_of
 from sentinair.store.verify_batches import Batches, BatchSum
-from sentinair.store.verify_plan import UNDECODABLE, Body, Finding, Plan
+from sentinair.store.verify_plan import UNDECODABLE, Body, Finding, Kept, Plan
+from sentinair.store.verify_seals import signer_of
 
-__all__ = ["Kept", "Shelf", "Span", "scan"]
+__all__ = ["Shelf", "Span", "scan"]
 
 Shelf = tuple[str, str, str, str]
 """severity, status, category, source"""
@@ -30,19 +31,8 @@ _RECORDS: Final = (
     " WHERE seq BETWEEN ? AND ? ORDER BY seq"
 )
 _JUDGED: Final = ("epoch", "checkpoint", "retention", "gap", "gap.restored")
+_SIGNED: Final = ("epoch", "checkpoint")
 _ALERTS: Final = "alert."
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """A record that is judged in order once all spans are read: its kind is one of _JUDGED."""
-
-    seq: int
-    kind: str
-    time: int
-    chain: str
-    before: bytes  # link of the record before
-    leaf: bytes
-    body: bytes
 
 
 class Span(msgspec.Struct):
@@ -179,4 +169,7 @@ class _Scanner:
             except UNDECODABLE as fault:
                 self.find(seq, f"is no alert record: {fault}")
         elif kind in _JUDGED:
-            self.span.kept.append(Kept(seq, kind, time, chain, link, leaf, body))
+            record = Kept(seq, kind, time, chain, link, leaf, body)
+            if kind in _SIGNED:  # here, where it is done in parallel
+                record = msgspec.structs.replace(record, signer=signer_of(self._plan, record))
+            self.span.kept.append(record)

@@ -14,8 +14,8 @@ import msgspec
 from sentinair.store.files import SUM_BYTES, files_digest, files_sum
 from sentinair.store.payload import GapData, LaneData, RestoredData, StreamData
 from sentinair.store.schema import APPLICATION_ID, VERSION, expected_objects, stored_objects
-from sentinair.store.verify_plan import Body
-from sentinair.store.verify_span import Kept, Shelf
+from sentinair.store.verify_plan import Body, Kept
+from sentinair.store.verify_span import Shelf
 
 __all__ = [
     "MAX_LINES",
@@ -28,6 +28,7 @@ __all__ = [
     "check_rows",
     "check_schema",
     "check_streams",
+    "stream_sums",
 ]
 
 Find = Callable[[str], None]
@@ -68,16 +69,23 @@ def check_rows(connection: sqlite3.Connection, table: str, count: int, find: Fin
         find(f"holds {stored} rows, the ledger names {count}")
 
 
-def check_streams(
-    connection: sqlite3.Connection, streams: Iterable[StreamData], find: Find
-) -> None:
-    """Streams and their counts."""
-    sums = {
+def stream_sums(connection: sqlite3.Connection) -> dict[int, tuple[int, int]]:
+    """Rows of each stream, and the bytes of their bodies together.  Raises sqlite3.Error."""
+    return {
         number: (count, size)
         for number, count, size in connection.execute(
-            "SELECT stream, count(*), sum(length(body)) FROM events NOT INDEXED GROUP BY stream"
+            "SELECT stream, count(*), sum(length(body)) FROM events GROUP BY stream"
         )
     }
+
+
+def check_streams(
+    connection: sqlite3.Connection,
+    streams: Iterable[StreamData],
+    sums: Mapping[int, tuple[int, int]],
+    find: Find,
+) -> None:
+    """Streams and their counts.  sums: stream_sums()."""
     wanted: dict[int | bytes, tuple[object, ...]] = {
         s.id: (s.id, s.kind, s.source, *sums.get(s.id, (0, 0))) for s in streams
     }

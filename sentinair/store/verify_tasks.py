@@ -11,7 +11,13 @@ import msgspec
 from sentinair.store.verify_plan import UNDECODABLE, Finding, Plan
 from sentinair.store.verify_search import check_search
 from sentinair.store.verify_span import Span, scan
-from sentinair.store.verify_tables import MAX_LINES, Find, check_integrity, check_schema
+from sentinair.store.verify_tables import (
+    MAX_LINES,
+    Find,
+    check_integrity,
+    check_schema,
+    stream_sums,
+)
 
 __all__ = ["Done", "Run", "Task", "perform", "perform_all", "tasks_for"]
 
@@ -21,7 +27,7 @@ SPAN_RECORDS: Final = 25_000
 class Task(msgspec.Struct, frozen=True):
     """kind "span" reads records first..last; the others look at the whole file."""
 
-    kind: str  # span | integrity | schema | search
+    kind: str  # span | integrity | schema | search | streams
     first: int = 0
     last: int = 0
 
@@ -31,11 +37,12 @@ class Done(msgspec.Struct):
 
     findings: list[Finding]
     span: Span | None = None
+    sums: dict[int, tuple[int, int]] = msgspec.field(default_factory=dict)  # of "streams"
 
 
 def tasks_for(plan: Plan) -> list[Task]:
     """All tasks, the long ones first."""
-    whole = [Task("integrity"), Task("search"), Task("schema")]
+    whole = [Task("integrity"), Task("search"), Task("streams"), Task("schema")]
     last = plan.head.seq
     firsts = range(1, last + 1, SPAN_RECORDS)
     return whole + [Task("span", first, min(first + SPAN_RECORDS - 1, last)) for first in firsts]
@@ -47,10 +54,12 @@ def perform(
     """Do one task.  told: how many more records were read.  What cannot be read is a finding."""
     if task.kind == "span":
         return Done([], scan(connection, plan, task.first, task.last, told))
+    sums: dict[int, tuple[int, int]] = {}
     checks: dict[str, tuple[str, Callable[[sqlite3.Connection, Find], None]]] = {
         "integrity": ("file", check_integrity),
         "schema": ("schema", check_schema),
         "search": ("search index", check_search),
+        "streams": ("table streams", lambda on, _find: sums.update(stream_sums(on))),
     }
     where, run = checks[task.kind]
     found: list[str] = []
@@ -58,7 +67,7 @@ def perform(
         run(connection, found.append)
     except (*UNDECODABLE, sqlite3.Error, TypeError) as fault:
         found.append(f"cannot be read: {fault}")
-    return Done([Finding(where, what) for what in found[:MAX_LINES]])
+    return Done([Finding(where, what) for what in found[:MAX_LINES]], sums=sums)
 
 
 Run = Callable[[sqlite3.Connection, Plan, Sequence[Task], Callable[[int], None]], list[Done]]

@@ -20,11 +20,15 @@ FindAt = Callable[[int, str], None]
 
 
 def judge(
-    connection: sqlite3.Connection, plan: Plan, spans: Sequence[Span], anchors: Mapping[bytes, str]
+    connection: sqlite3.Connection,
+    plan: Plan,
+    spans: Sequence[Span],
+    sums: Mapping[int, tuple[int, int]],
+    anchors: Mapping[bytes, str],
 ) -> tuple[Seals, list[Finding]]:
     """What no span can say alone.  spans: abutting, ascending, over the whole ledger.
 
-    anchors: enrolment public keys that are trusted.
+    sums: rows and bytes of each stream.  anchors: enrolment public keys that are trusted.
     """
     findings: list[Finding] = []
 
@@ -46,7 +50,7 @@ def judge(
     gaps = (record for record in kept if record.kind.startswith("gap"))
     table = _reporter(findings)
     table("gaps", lambda find: tables.check_gaps(connection, gaps, find))
-    _check_events(connection, spans, table)
+    _check_events(connection, spans, sums, table)
     alerts = {key: seq for span in spans for key, seq in span.alerts.items()}
     shelves = _shelves(plan, spans)
     table("alerts", lambda find: tables.check_alerts(connection, alerts, shelves, find))
@@ -70,13 +74,18 @@ def _reporter(findings: list[Finding]) -> Reporter:
     return run
 
 
-def _check_events(connection: sqlite3.Connection, spans: Sequence[Span], table: Reporter) -> None:
+def _check_events(
+    connection: sqlite3.Connection,
+    spans: Sequence[Span],
+    stream_sums: Mapping[int, tuple[int, int]],
+    table: Reporter,
+) -> None:
     sums = [span.batches for span in spans]
     events, processes = sum(s.events for s in sums), sum(s.processes for s in sums)
     table("events", lambda find: tables.check_rows(connection, "events", events, find))
     table("processes", lambda find: tables.check_rows(connection, "processes", processes, find))
     streams = [stream for s in sums for stream in s.streams]
-    table("streams", lambda find: tables.check_streams(connection, streams, find))
+    table("streams", lambda find: tables.check_streams(connection, streams, stream_sums, find))
     lanes: dict[int, LaneData] = {}
     for one in sums:
         lanes.update(one.lanes)

@@ -204,7 +204,9 @@ class Flipper:
         found: list[str] = []
         sums, find = self.whole.batches, found.append
         checks: dict[str, Callable[[], None]] = {
-            "streams": lambda: tables.check_streams(connection, sums.streams, find),
+            "streams": lambda: tables.check_streams(
+                connection, sums.streams, tables.stream_sums(connection), find
+            ),
             "lanes": lambda: tables.check_lanes(connection, sums.lanes, find),
             "gaps": lambda: tables.check_gaps(connection, self.gaps, find),
             "files": lambda: tables.check_files(connection, sums.files, find),

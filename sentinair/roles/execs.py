@@ -71,6 +71,7 @@ class Execs:
         self._gathered = 0.0  # when the oldest of both was read; 0: none
         self._blocked = False  # vital is full: the kernel's buffer takes it from here
         self._received = 0  # at the last health message
+        self._served = 0.0  # when the engine was
         self._health_due = 0.0
         self._poll = select.poll()
         self._polled: dict[int, int] = {}
@@ -87,7 +88,7 @@ class Execs:
             if connector is not None and not self._blocked and (busy or connector.unsettled):
                 self._read(connector)
             now = time.monotonic()
-            if not busy or (self._gathered and now - self._gathered > URGENT_SECS):
+            if not busy or now - self._served > URGENT_SECS:
                 self._serve(now)
         self._finish()
 
@@ -137,6 +138,7 @@ class Execs:
         self._gathered = 0.0
 
     def _serve(self, now: float) -> None:
+        self._served = now
         if now >= self._health_due:
             self._tell_health(now)
         self._link.pump()  # first: a receipt makes room

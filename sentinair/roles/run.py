@@ -112,7 +112,7 @@ def main(config: Path, state: Path, watch: tuple[Path, ...] = ()) -> int:
     Raises ConfigFault, PermissionFault or StorageFault before anything is started.
     """
     settings = load(config)
-    shared = why_not_separated()
+    shared = why_not_separated(state)
     make_state(state, separated=shared is None)
     listeners = make_sockets(state / "run", separated=shared is None)
     write_compiled(state / "run" / "sensor.msgpack", compile_settings(settings, state, watch))

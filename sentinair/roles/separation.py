@@ -10,6 +10,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -37,8 +38,11 @@ PLACES: Final = {
 }
 
 
-def why_not_separated() -> str | None:
-    """None if each role can have its own user here, else the reason in words."""
+def why_not_separated(state: Path) -> str | None:
+    """None if each role can have its own user here, else the reason in words.
+
+    state: the state directory, which need not be there yet.
+    """
     if os.geteuid() != 0:
         return "not started as root, all roles run as this user"
     if shutil.which("setpriv") is None:
@@ -49,15 +53,19 @@ def why_not_separated() -> str | None:
         except KeyError:
             return f"user {place.user} is missing (scripts/run makes it from systemd/sysusers.d)"
     users = sorted({place.user for place in PLACES.values()})
-    tries = [_try_as(user) for user in users]
+    above = next(path for path in (state, *state.parents) if path.is_dir())
+    tries = [_try_as(user, above) for user in users]
     for user, tried in zip(users, [one.wait() for one in tries], strict=True):
         if tried:
-            return f"{user} cannot reach {sys.executable} or the agent's code (a 0700 directory above it?)"
+            places = f"{sys.executable}, the agent's code or {above}"
+            return f"{user} cannot reach {places} (a 0700 directory above it?)"
     return None
 
 
-def _try_as(user: str) -> subprocess.Popen[bytes]:
-    words = [*_setpriv(Place(user)), sys.executable, "-c", "import sentinair.ipc.messages"]
+def _try_as(user: str, above: Path) -> subprocess.Popen[bytes]:
+    """Whether user can import what a role imports and pass through the directory above."""
+    program = "import os, sys, sentinair.ipc.messages; os.stat(os.path.join(sys.argv[1], '.'))"
+    words = [*_setpriv(Place(user)), sys.executable, "-P", "-c", program, str(above)]
     quiet = subprocess.DEVNULL
     return subprocess.Popen(words, stdin=quiet, stdout=quiet, stderr=quiet, cwd="/")
 
@@ -65,7 +73,8 @@ def _try_as(user: str) -> subprocess.Popen[bytes]:
 def command(role: str, arguments: list[str], *, separated: bool) -> list[str]:
     """The command line that starts role; it dies with the process that runs it."""
     place = PLACES[role]
-    words = [sys.executable, "-m", f"sentinair.roles.{role}", *arguments]
+    # -P: where we were started from is no place to import from.
+    words = [sys.executable, "-P", "-m", f"sentinair.roles.{role}", *arguments]
     if shutil.which("setpriv") is not None:
         words = [*_setpriv(place if separated else None), *words]
     if place.fifo and os.geteuid() == 0 and shutil.which("chrt") is not None:

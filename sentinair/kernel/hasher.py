@@ -189,7 +189,7 @@ class HashWorker:
 
     def _start_child(self) -> None:
         """posix_spawn(3): no copy of this process's memory, and no module for it."""
-        self._hung = [pid for pid in self._hung if os.waitpid(pid, os.WNOHANG)[0] == 0]
+        self._hung = [pid for pid in self._hung if _hangs(pid)]
         if len(self._hung) >= MAX_HUNG:
             raise OSError(0, f"{len(self._hung)} of them hang in the kernel")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -227,3 +227,10 @@ class HashWorker:
             time.sleep(0.005)
         self._hung.append(pid)
         return None
+
+
+def _hangs(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:  # somebody else has waited for it
+        return False

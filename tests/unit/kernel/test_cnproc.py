@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from sentinair.errors import PermissionFault
 from sentinair.kernel import cnproc
 from sentinair.kernel.cnproc import Exec, Exit, Fork, Lost, ProcConnector, Raw, Uid
 
@@ -124,3 +128,74 @@ def test_a_subscription_has_the_form_the_kernel_wants() -> None:
     asked = cnproc._asking(1)
     assert len(asked) == struct.unpack_from("=I", asked)[0] == 40
     assert struct.unpack_from("=II", asked, 16) == (1, 1)  # CN_IDX_PROC, CN_VAL_PROC
+
+
+class Refusing:
+    """A socket whose send fails, as the kernel makes it fail where there is no connector."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        self.options: list[int] = []
+        self.closed = False
+
+    def setsockopt(self, _level: int, option: int, _value: int) -> None:
+        self.options.append(option)
+        if option != socket.SO_RCVBUF:
+            raise PermissionError(errno.EPERM, "not permitted")
+
+    def bind(self, _: tuple[int, int]) -> None:
+        return None
+
+    def send(self, _: bytes) -> int:
+        raise OSError(self.code, "refused")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.EPERM, "CAP_NET_ADMIN"), (errno.ECONNREFUSED, "network namespace")],
+)
+def test_a_refused_subscription_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+) -> None:
+    refusing = Refusing(code)
+    monkeypatch.setattr(socket, "socket", lambda *_: refusing)
+    with pytest.raises(PermissionFault, match=remedy):
+        ProcConnector(1 << 20)
+    assert refusing.closed
+    assert refusing.options[-1] == socket.SO_RCVBUF  # without the privilege: what anybody may have
+    probe = cnproc.probe()
+    assert not probe.works
+    assert remedy in probe.reason
+
+
+def test_a_kernel_without_a_connector_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: int) -> socket.socket:
+        raise OSError(errno.EPROTONOSUPPORT, "Protocol not supported")
+
+    monkeypatch.setattr(socket, "socket", absent)
+    assert "Protocol not supported" in cnproc.probe().reason
+
+
+def answering(*answers: bytes) -> socket.socket:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for answer in answers:
+        theirs.send(answer)
+    theirs.close()
+    return ours
+
+
+def test_the_answer_to_a_subscription_is_waited_for_and_its_error_told() -> None:
+    with answering(b"short", message(2, 1, 1), message(0, 0)) as link:
+        cnproc._await_ack(link)
+    with answering(message(0, errno.EPERM)) as link, pytest.raises(PermissionError):
+        cnproc._await_ack(link)
+
+
+def test_no_answer_to_a_subscription_names_the_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cnproc, "_ACK_SECS", 0.05)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs, pytest.raises(PermissionFault, match="pid and network namespaces"):
+        cnproc._await_ack(ours)

@@ -300,3 +300,37 @@ def test_no_child_and_no_descriptor_is_left(tmp_path: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
     assert made.fileno() == -1
     assert made.timeout_secs() is None
+
+
+def test_without_a_child_each_file_is_answered_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    with worker() as made:
+        monkeypatch.setattr(os, "posix_spawn", refused)
+        found = made.submit(HashRequest(os.fsencode(path)))
+        assert found is not None
+        assert found.unsure == "no hashing process: Resource temporarily unavailable"
+        monkeypatch.undo()
+        assert hashed(made, path).sha256 == sha256(b"x").digest()
+
+
+def test_too_many_children_that_hang_in_the_kernel_end_the_hashing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    sleepers = [subprocess.Popen(["/bin/sleep", "60"]) for _ in range(4)]
+    with worker() as made:
+        made._hung = [one.pid for one in sleepers]
+        found = made.submit(HashRequest(os.fsencode(path)))
+        assert found is not None
+        assert found.unsure == "no hashing process: 4 of them hang in the kernel"
+        for one in sleepers:
+            one.kill()
+            os.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
+        assert hashed(made, path).sha256 == sha256(b"x").digest()
+    for one in sleepers:
+        one.wait()

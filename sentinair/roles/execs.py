@@ -150,7 +150,7 @@ class Execs:
         self._notifier.stopping()
         deadline = time.monotonic() + DRAIN_SECS
         if self._connector is not None:
-            self._read(self._connector)
+            self._read_rest(self._connector, deadline)
             self._connector.close()
             self._connector = None
         while (now := time.monotonic()) < deadline:
@@ -166,6 +166,13 @@ class Execs:
         self._link.close()
         if held:
             _log(f"{held} events were not delivered: {self._link.last_fault}")
+
+    def _read_rest(self, connector: ProcConnector, deadline: float) -> None:
+        """What the kernel holds for us; what does not fit into vital is counted by the next run's gap."""
+        waiter = select.poll()
+        waiter.register(connector, select.POLLIN)
+        while waiter.poll(0) and not self._blocked and time.monotonic() < deadline:
+            self._read(connector)
 
     def _hello(self) -> Hello:
         return Hello(

@@ -25,7 +25,7 @@ from sentinair.model.event import CREATE, FileEvent
 from tests.harness.flips import Flipper, Tally, page_kinds, sample
 from tests.harness.ledgers import DAY_NS, LedgerMaker
 
-__all__ = ["flip_ledger_rows", "flip_sample", "main", "make_rich"]
+__all__ = ["flip_ledger_rows", "flip_sample", "main", "make_rich", "measure"]
 
 FULL_BYTES = 65_536
 CHUNK_BYTES = 32
@@ -141,27 +141,32 @@ def _flip(state: Path, work: Path, chunks: list[tuple[list[int], bool]]) -> Tall
     return tally
 
 
-def main(arguments: list[str]) -> int:
-    size = int(arguments[0]) if arguments else FULL_BYTES
+def measure(size: int, rows: int = 1_000, ledger_rows: int = 8) -> tuple[Tally, Tally, float]:
+    """Flips over all kinds of pages, flips in ledger rows, and the seconds both took."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     work = Path(tempfile.mkdtemp(prefix="sentinair-flips-", dir=memory))
     began = time.perf_counter()
     try:
         state = work / "state"
-        make_rich(state)
+        make_rich(state, rows)
         spread = flip_sample(state, size, work)
-        rows = flip_ledger_rows(state, work)
-        took = time.perf_counter() - began
-        for missed in (*spread.missed[:20], *rows.missed[:20]):
-            print(f"missed: byte {missed.offset} bit {missed.bit} in {missed.kind}")
-        ways = ", ".join(f"{count} {way}" for way, count in spread.told.most_common())
-        print(
-            f"bitflips: {spread.flips} flips in {size} bytes: {ways}, {len(spread.missed)} missed; "
-            f"{rows.flips} flips in ledger rows: {len(rows.missed)} missed; {took:.0f} s"
-        )
-        return 1 if spread.missed or rows.missed else 0
+        columns = flip_ledger_rows(state, work, ledger_rows)
+        return spread, columns, time.perf_counter() - began
     finally:
         shutil.rmtree(work)
+
+
+def main(arguments: list[str]) -> int:
+    size = int(arguments[0]) if arguments else FULL_BYTES
+    spread, rows, took = measure(size)
+    for missed in (*spread.missed[:20], *rows.missed[:20]):
+        print(f"missed: byte {missed.offset} bit {missed.bit} in {missed.kind}")
+    ways = ", ".join(f"{count} {way}" for way, count in spread.told.most_common())
+    print(
+        f"bitflips: {spread.flips} flips in {size} bytes: {ways}, {len(spread.missed)} missed; "
+        f"{rows.flips} flips in ledger rows: {len(rows.missed)} missed; {took:.0f} s"
+    )
+    return 1 if spread.missed or rows.missed else 0
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ __all__ = ["NAME", "Exec", "Exit", "Fork", "Lost", "ProcConnector", "Raw", "Uid"
 NAME: Final = "cnproc"
 LIMITS: Final = (
     "the command line of a process that ends within some microseconds can be gone before it is read",
+    "of two programs begun by one process within some microseconds only the second is described",
     "after the exit of its first thread a process counts as ended, even if other threads go on",
 )
 

@@ -3,7 +3,7 @@
     watch      which paths matter, and how: one verdict per directory
     file       kernel observations of files to file events
     hashing    files to be hashed once they are quiet
-    rescan     lists what is watched, for the engine to compare
+    rescan     lists what is watched, for the engine to compare; names cuts directories into parts
     process    process connector observations to process events
     inventory  all processes at one moment, and polling where there is no connector
 """

@@ -72,7 +72,7 @@ def test_start_is_that_of_the_kernel_and_tells_processes_apart() -> None:
 def test_a_zombie_keeps_user_and_parent_and_is_said_to_have_ended() -> None:
     child = subprocess.Popen(["/bin/true"])
     try:
-        while (facts := looked(child.pid)).argv is not None:
+        while not (facts := looked(child.pid)).exited:
             time.sleep(0.001)
         assert facts.exited
         assert (facts.argv, facts.exe, facts.exe_id) == (None, None, None)

@@ -13,6 +13,7 @@ from sentinair.alerts.manager import AlertManager
 from sentinair.ipc.messages import AskHash, AskInventory, AskRescan, Batch
 from sentinair.model.alert import Joined
 from sentinair.model.event import (
+    ClockEvent,
     Event,
     FileEvent,
     GapEvent,
@@ -37,7 +38,7 @@ __all__ = ["Completed", "Judge"]
 
 KIND: Final[dict[type[Event], str]] = {
     kind: str(kind.__struct_config__.tag)
-    for kind in (FileEvent, ProcessEvent, GapEvent, HashEvent, WriterEvent, Scanned)
+    for kind in (FileEvent, ProcessEvent, GapEvent, HashEvent, WriterEvent, ClockEvent, Scanned)
 }
 MAX_HASHES: Final = 20_000
 MAX_UNNAMED: Final = 4096  # stored events whose writer may still become known

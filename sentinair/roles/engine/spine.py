@@ -118,7 +118,7 @@ class Spine:
             source=role,
             reason="sender_death" if last[1] >= self.counters.started_ns else "restart",
             lost=None,
-            since_ns=last[1],
+            since_ns=min(last[1], hello.ready_ns),  # the last commit may have come after
             until_ns=hello.ready_ns,
         )
         self.judge.gap(gap, "engine", None, 0, role)

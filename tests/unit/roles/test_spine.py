@@ -1,0 +1,361 @@
+"""The engine between its senders and its store: receipts, resending, names, gaps and repairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sentinair.errors import DataFault
+from sentinair.ipc.messages import AskHash, AskInventory, AskRescan
+from sentinair.model.event import (
+    ATTRIB,
+    CREATE,
+    DELETE,
+    FileEvent,
+    FileState,
+    GapEvent,
+    HashEvent,
+    Listing,
+    ProcessEvent,
+    Scanned,
+    WriterEvent,
+)
+from sentinair.model.process import FileId, Process
+from sentinair.roles.engine.join import HOLD_NS
+from tests.unit.roles.engine_bed import Bed
+
+STATE = FileState(mode=0o100644, uid=0, gid=0, size=1, inode=2, device=3, mtime_ns=4, ctime_ns=5)
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Iterator[Bed]:
+    made = Bed(tmp_path / "state")
+    yield made
+    made.close()
+
+
+def file(
+    path: bytes, pid: int | None = None, start: int | None = None, **more: object
+) -> FileEvent:
+    fields: dict[str, object] = {"actions": CREATE, "state": STATE} | more
+    return FileEvent(
+        seen_ns=time.time_ns(),
+        mono_ns=time.monotonic_ns(),
+        path=path,
+        pid=pid,
+        start=start,
+        **fields,  # type: ignore[arg-type]
+    )
+
+
+def exec_of(pid: int, exe: bytes = b"/usr/bin/touch", action: str = "exec") -> ProcessEvent:
+    return ProcessEvent(
+        seen_ns=time.time_ns(),
+        mono_ns=time.monotonic_ns(),
+        action=action,
+        process=Process(pid=pid, start=7, ppid=1, exe=exe, uid=0, exe_id=FileId(1, 2, 3)),
+    )
+
+
+def scanned(reason: str, scope: str = "files", gaps: tuple[bytes, ...] = ()) -> Scanned:
+    return Scanned(
+        seen_ns=time.time_ns(),
+        mono_ns=time.monotonic_ns(),
+        scan=1,
+        scope=scope,
+        reason=reason,
+        roots=(b"/etc",),
+        gaps=gaps,
+        directories=1,
+        entries=1,
+        began_ns=time.time_ns(),
+    )
+
+
+def listing(directory: bytes, **entries: FileState) -> Listing:
+    return Listing(
+        seen_ns=time.time_ns(),
+        mono_ns=time.monotonic_ns(),
+        scan=1,
+        directory=directory,
+        names=tuple(name.encode() for name in entries),
+        states=tuple(entries.values()),
+    )
+
+
+def test_a_receipt_comes_only_after_the_commit(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a"), file(b"/etc/b")])
+    assert sensor.receipts().get("bulk") is None
+    bed.commits.commit()
+    assert sensor.receipts()["bulk"] == 2
+    assert [e.event.path for e in bed.events("file")] == [b"/etc/a", b"/etc/b"]  # type: ignore[attr-defined]
+
+
+def test_what_is_sent_again_is_stored_once(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a"), file(b"/etc/b")])
+    sensor.hang_up()
+    again = bed.connect()
+    again.hello()
+    again.batch([file(b"/etc/a"), file(b"/etc/b"), file(b"/etc/c")])
+    assert [e.event.path for e in bed.events("file")] == [b"/etc/a", b"/etc/b", b"/etc/c"]  # type: ignore[attr-defined]
+
+
+def test_a_new_engine_tells_the_sender_what_is_on_disk(tmp_path: Path) -> None:
+    first = Bed(tmp_path / "state")
+    sensor = first.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a")])
+    first.commits.commit()
+    sensor.batch([file(b"/etc/lost")], first=2)
+    first.crash()
+    second = Bed(tmp_path / "state")
+    back = second.connect()
+    assert back.hello().committed["bulk"] == 1
+    assert second.events("gap") == []
+    second.close()
+
+
+def test_a_new_run_is_exactly_one_gap_even_if_the_engine_dies_then(tmp_path: Path) -> None:
+    first = Bed(tmp_path / "state")
+    sensor = first.connect(run=b"run-0001")
+    sensor.hello()
+    sensor.batch([file(b"/etc/a")])
+    sensor.hang_up()
+    reborn = first.connect(run=b"run-0002")
+    reborn.hello()
+    first.commits.commit()
+    first.crash()
+    second = Bed(tmp_path / "state")
+    again = second.connect(run=b"run-0002")
+    again.hello()
+    gaps = [e.event for e in second.events("gap")]
+    assert len(gaps) == 1
+    assert isinstance(gaps[0], GapEvent)
+    assert (gaps[0].source, gaps[0].reason, gaps[0].lost) == ("sensor", "sender_death", None)
+    assert gaps[0].since_ns <= gaps[0].until_ns
+    second.close()
+
+
+def test_the_start_rescan_of_the_new_run_repairs_its_gap(bed: Bed) -> None:
+    sensor = bed.connect(run=b"run-0001")
+    sensor.hello()
+    sensor.batch([file(b"/etc/a")])
+    sensor.hang_up()
+    reborn = bed.connect(run=b"run-0002")
+    reborn.hello()
+    assert len(bed.gaps.open) == 1
+    reborn.batch([scanned("start")], source="rescan")
+    assert len(bed.records("gap")) == 1
+    assert len(bed.records("gap.restored")) == 1
+    assert not bed.gaps.open
+
+
+def test_a_gap_is_open_until_the_scan_that_names_it(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    now = time.time_ns()
+    gap = GapEvent(
+        seen_ns=now,
+        mono_ns=1,
+        gap_id=b"12345678",
+        source="fanotify",
+        reason="overflow",
+        lost=None,
+        since_ns=now - 5,
+        until_ns=now,
+    )
+    sensor.batch([gap], lane="vital")
+    sensor.batch([scanned("gap", gaps=(b"87654321",))], source="rescan")
+    assert set(bed.gaps.open) == {b"12345678"}
+    sensor.batch([scanned("gap", gaps=(b"12345678",))], first=2, source="rescan")
+    assert not bed.gaps.open
+    assert len(bed.records("gap.restored")) == 1
+
+
+def test_losses_of_execs_are_repaired_by_an_inventory_of_the_sensor(bed: Bed) -> None:
+    sensor, execs = bed.connect(), bed.connect("execs")
+    sensor.hello()
+    execs.hello()
+    assert [m.gaps for m in sensor.heard() if isinstance(m, AskInventory)] in ([], [()])
+    now = time.time_ns()
+    gap = GapEvent(
+        seen_ns=now,
+        mono_ns=1,
+        gap_id=b"execsgap",
+        source="cnproc",
+        reason="enobufs",
+        lost=3,
+        since_ns=now,
+        until_ns=now,
+    )
+    execs.batch([gap], lane="vital", source="cnproc")
+    bed.spine._next_inventory_ns = 0
+    bed.spine.tick()
+    assert AskInventory((b"execsgap",)) in sensor.heard()
+    sensor.batch(
+        [exec_of(50, action="inventory"), scanned("gap", "processes", (b"execsgap",))],
+        source="inventory",
+    )
+    assert not bed.gaps.open
+    assert [e.event.action for e in bed.events("process")] == ["inventory"]  # type: ignore[attr-defined]
+
+
+def test_an_inventory_stores_only_what_is_news(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([exec_of(50, action="inventory")], source="inventory")
+    sensor.batch([exec_of(50, action="inventory")], first=2, source="inventory")
+    assert len(bed.events("process")) == 1
+
+
+def test_a_writer_that_execs_knows_is_joined(bed: Bed) -> None:
+    sensor, execs = bed.connect(), bed.connect("execs")
+    sensor.hello()
+    execs.hello()
+    execs.batch([exec_of(50)], lane="vital", source="cnproc")
+    sensor.batch([file(b"/etc/a", pid=50)])
+    (stored,) = bed.events("file")
+    assert stored.process is not None
+    assert stored.process.exe == b"/usr/bin/touch"
+
+
+def test_an_unknown_writer_is_waited_for_and_everything_behind_it_in_its_lane(bed: Bed) -> None:
+    sensor, execs = bed.connect(), bed.connect("execs")
+    sensor.hello()
+    execs.hello()
+    sensor.batch([file(b"/etc/a", pid=50)])
+    sensor.batch([file(b"/etc/b")], first=2)
+    bed.spine.release(time.monotonic_ns())
+    assert bed.events("file") == []
+    execs.batch([exec_of(50)], lane="vital", source="cnproc")
+    bed.spine.release(time.monotonic_ns())
+    stored = bed.events("file")
+    assert [e.event.path for e in stored] == [b"/etc/a", b"/etc/b"]  # type: ignore[attr-defined]
+    assert stored[0].process is not None
+    assert stored[0].process.exe == b"/usr/bin/touch"
+
+
+def test_a_writer_nobody_ever_knows_is_stored_as_gone_after_the_wait(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a", pid=50)])
+    due = bed.spine.release_due_ns(time.monotonic_ns())
+    assert due is not None
+    assert 0 < due <= HOLD_NS
+    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    (stored,) = bed.events("file")
+    assert stored.process is not None
+    assert (stored.process.pid, stored.process.exe, stored.process.exited) == (50, None, True)
+
+
+def test_a_name_that_comes_too_late_is_an_event_of_its_own(bed: Bed) -> None:
+    sensor, execs = bed.connect(), bed.connect("execs")
+    sensor.hello()
+    execs.hello()
+    sensor.batch([file(b"/etc/a", pid=50)])
+    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    (stored,) = bed.events("file")
+    execs.batch([exec_of(50)], lane="vital", source="cnproc")
+    (late,) = bed.events("writer")
+    assert isinstance(late.event, WriterEvent)
+    assert (late.event.of, late.event.process.exe) == (stored.id, b"/usr/bin/touch")
+
+
+def test_a_first_listing_teaches_without_events_and_a_later_one_finds_changes(bed: Bed) -> None:
+    bed.settled.clear()
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([listing(b"/etc", a=STATE, b=STATE), scanned("start")], source="rescan")
+    assert bed.events("file") == []
+    assert bed.store.known(b"/etc") == [(b"a", STATE), (b"b", STATE)]
+    sensor.batch([listing(b"/etc", a=STATE, c=STATE)], first=3, source="rescan")
+    found = {e.event.path: e.event.actions for e in bed.events("file")}  # type: ignore[attr-defined]
+    assert found == {b"/etc/b": DELETE, b"/etc/c": CREATE}
+
+
+def test_a_listing_is_compared_with_what_waits_for_the_commit_too(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a"), listing(b"/etc", a=STATE)])
+    assert len(bed.events("file")) == 1
+
+
+def test_an_unknown_executable_is_hashed_once_and_then_known(bed: Bed) -> None:
+    sensor, execs = bed.connect(), bed.connect("execs")
+    sensor.hello()
+    execs.hello()
+    execs.batch([exec_of(50), exec_of(51)], lane="vital", source="cnproc")
+    asks = [m for m in sensor.heard() if isinstance(m, AskHash)]
+    assert len(asks) == 1
+    answer = HashEvent(
+        seen_ns=1, mono_ns=1, path=b"/usr/bin/touch", file_id=FileId(1, 2, 3), sha256=b"h" * 32
+    )
+    sensor.batch([answer], source="hash")
+    execs.batch([exec_of(52)], first=3, lane="vital", source="cnproc")
+    assert [e.event.sha256 for e in bed.events("process")] == [None, None, b"h" * 32]  # type: ignore[attr-defined]
+
+
+def test_the_hash_of_a_changed_file_names_the_event_that_asked(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a", hash_wanted=True)])
+    sensor.batch(
+        [HashEvent(seen_ns=1, mono_ns=1, path=b"/etc/a", file_id=None, sha256=b"h" * 32)],
+        first=2,
+        source="hash",
+    )
+    (asked,) = bed.events("file")
+    (answer,) = bed.events("hash")
+    assert isinstance(answer.event, HashEvent)
+    assert answer.event.of == asked.id
+
+
+def test_a_step_of_the_wall_clock_is_a_record_and_no_gap(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bed.spine.tick()
+    bed.spine._clock._offset_ns = (bed.spine._clock._offset_ns or 0) - 3_600_000_000_000
+    bed.spine.tick()
+    assert len(bed.records("clock.step")) == 1
+    assert len(bed.events("clock")) == 1
+    assert bed.records("gap") == []
+
+
+def test_the_heartbeat_tells_what_was_seen(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    sensor.batch([file(b"/etc/a", actions=ATTRIB)])
+    bed.spine._next_beat_ns = 0
+    bed.spine.tick()
+    (beat,) = bed.records("heartbeat")
+    assert isinstance(beat, dict)
+    assert beat["events"] == 1
+
+
+@pytest.mark.parametrize("fault", ["role", "version", "no hello"])
+def test_a_sender_that_is_not_what_its_socket_says_is_refused(bed: Bed, fault: str) -> None:
+    sensor = bed.connect("sensor")
+    if fault == "role":
+        sensor.role = "execs"
+    with pytest.raises(DataFault):
+        if fault == "no hello":
+            sensor.batch([file(b"/etc/a")])
+        elif fault == "version":
+            from sentinair.ipc import messages
+
+            hello = messages.Hello(99, "sensor", b"r" * 8, 1, 1, 1, {}, ())
+            sensor._say(hello)
+        else:
+            sensor.hello()
+
+
+def test_asking_while_the_sensor_is_away_is_no_fault(bed: Bed) -> None:
+    bed.spine.ask(AskRescan("asked", (b"/etc",), ()))
+    assert bed.spine.senders == {}

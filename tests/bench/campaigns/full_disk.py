@@ -16,23 +16,24 @@ from tests.bench.bed import Promises, need_root, workplace
 from tests.bench.figures import Figures
 from tests.harness.agent import Agent, wait_for
 
-SIZES = {"small": 8.0, "full": 60.0}  # seconds each state of need is watched
+NEEDS = ("bytes before", "inodes before", "inodes running", "bytes running")
+OPTIONS = {"bytes": "size=48m", "inodes": "nr_inodes=64"}
+SIZES = {"small": (4.0, NEEDS[1:3]), "full": (60.0, NEEDS)}  # seconds each need is watched
 STARTS_PER_MIN = 3
 RECOVERY_SECS = 40.0  # a retry every 30 s, and some time to work
 
 
 def run(size: str) -> Figures:
-    """Four needs: bytes or inodes, before or after the start."""
+    """The needs: bytes or inodes, before or after the start."""
     need_root()
-    secs = SIZES[size]
+    secs, needs = SIZES[size]
     promises = Promises()
     figures: Figures = {}
     with workplace() as folder:
-        for what, option in (("bytes", "size=48m"), ("inodes", "nr_inodes=64")):
-            for when in ("before", "running"):
-                name = f"{what} {when}"
-                with _small_disk(folder / name.replace(" ", "-"), option) as disk:
-                    figures[name] = _need(disk, when == "before", secs, name, promises)
+        for name in needs:
+            what, _, when = name.partition(" ")
+            with _small_disk(folder / name.replace(" ", "-"), OPTIONS[what]) as disk:
+                figures[name] = _need(disk, when == "before", secs, name, promises)
     return promises.onto(figures)
 
 

@@ -47,17 +47,17 @@ def _descriptors(agent: Agent) -> int:
 
 
 def _watched(agent: Agent, secs: float, promises: Promises) -> Figures:
-    pids = agent.pids()
+    roles = agent.roles()
     events, records = agent.stored.head()
     descriptors = _descriptors(agent)
-    cpu, woken, began = agent.exact_cpu_secs(), wakeups(pids), time.monotonic()
+    cpu, woken, began = agent.exact_cpu_secs(), wakeups(agent.pids()), time.monotonic()
     by_role = agent.cpu_by_role()
     sizes = [agent.pss_mb()]
     for _ in range(LOOKS):
         time.sleep(secs / LOOKS)
         sizes.append(agent.pss_mb())  # the kernel's work for this is ours, not the agent's
     minutes = (time.monotonic() - began) / 60
-    promises.keep(agent.pids() == pids, "no process of the agent ended or began while idle")
+    promises.keep(agent.roles() == roles, "no role ended while idle")
     totals = [round(sum(size.values()), 1) for size in sizes]
     events_now, records_now = agent.stored.head()
     return {

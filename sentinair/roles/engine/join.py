@@ -65,7 +65,7 @@ class ProcessTable:
         if action == "exit":
             return self._end(process, known if same else None, mono_ns)
         if same and known is not None:
-            facts = self._finish(_over(process, known.process))
+            facts = self._finish(_over(process, known.process, new_image=action == "exec"))
             if action == "exec":
                 known.earlier = known.process
                 known.since_mono_ns = mono_ns
@@ -140,19 +140,30 @@ def _same(known: Process, new: Process) -> bool:
     return abs(known.start - new.start) <= START_SLACK
 
 
-def _over(new: Process, old: Process) -> Process:
-    """new, with what it does not know taken from old."""
-    return msgspec.structs.replace(
+def _over(new: Process, old: Process, *, new_image: bool) -> Process:
+    """new, with what it does not know taken from old.
+
+    new_image: it runs another program now; what it ran before must not be blamed for what this one does.
+    """
+    facts = msgspec.structs.replace(
         new,
         start=new.start if new.start is not None else old.start,
         ppid=new.ppid if new.ppid is not None else old.ppid,
         uid=new.uid if new.uid is not None else old.uid,
+        euid=new.euid if new.euid is not None else old.euid,
         auid=new.auid if new.auid is not None else old.auid,
         cwd=new.cwd if new.cwd is not None else old.cwd,
-        exe=new.exe if new.exe is not None else old.exe,
+    )
+    if new_image or (new.exe is not None and new.exe != old.exe):
+        return facts
+    return msgspec.structs.replace(
+        facts,
+        exe=old.exe,
         argv=new.argv if new.argv is not None else old.argv,
         masked=new.masked if new.argv is not None else old.masked,
         exe_id=new.exe_id if new.exe_id is not None else old.exe_id,
+        deleted=new.deleted or old.deleted,
+        memfd=new.memfd or old.memfd,
     )
 
 

@@ -278,7 +278,7 @@ class Judge:
         if self._commits.touches(directory):
             self._commits.commit()
         store = self._commits.store
-        if not self._is_settled(directory):
+        if not self._is_settled(directory) and not self._is_single(listing):
             prefix = directory if directory != b"/" else b""
             for name, state in zip(listing.names, listing.states, strict=True):
                 self._commits.found(prefix + b"/" + name, state)
@@ -287,6 +287,11 @@ class Judge:
         for event in compare(listing, known):
             event_id = self.own_event(event, "rescan")
             self._detect(event, None, event_id)
+
+    def _is_single(self, listing: Listing) -> bool:
+        """Whether it speaks for the one name of a settled root that is no directory."""
+        upto = listing.upto
+        return upto is not None and os.path.join(listing.directory, upto) in self.settled
 
     def _is_settled(self, directory: bytes) -> bool:
         while directory not in self.settled:

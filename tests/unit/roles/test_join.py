@@ -125,3 +125,17 @@ def test_ended_processes_are_forgotten_oldest_first_and_the_living_never() -> No
     assert len(known) == MAX_EXITED + 1
     assert known.find(10, None, 20) is None
     assert known.find(1, None, 20) is not None
+
+
+def test_a_program_that_was_gone_before_the_look_is_not_taken_for_the_one_before_it() -> None:
+    known = table()
+    known.learn(process(20, exe=b"/bin/bash", argv=(b"bash",), uid=5), 1, action="inventory")
+    facts = known.learn(process(20, exe=None, exited=True), 2, action="exec")
+    assert (facts.exe, facts.argv, facts.uid) == (None, None, 5)
+
+
+def test_an_exit_keeps_the_name_of_what_exits() -> None:
+    known = table()
+    known.learn(process(20, exe=b"/bin/cat", argv=(b"cat",)), 1, action="exec")
+    facts = known.learn(process(20, exe=None, exited=True), 2, action="exit")
+    assert (facts.exe, facts.argv) == (b"/bin/cat", (b"cat",))

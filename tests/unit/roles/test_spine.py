@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sentinair.errors import DataFault
@@ -278,6 +279,19 @@ def test_a_first_listing_teaches_without_events_and_a_later_one_finds_changes(be
     sensor.batch([listing(b"/etc", a=STATE, c=STATE)], first=3, source="rescan")
     found = {e.event.path: e.event.actions for e in bed.events("file")}  # type: ignore[attr-defined]
     assert found == {b"/etc/b": DELETE, b"/etc/c": CREATE}
+
+
+def test_a_watched_file_outside_any_watched_directory_is_compared_too(bed: Bed) -> None:
+    bed.settled.clear()
+    sensor = bed.connect()
+    sensor.hello()
+    one = msgspec.structs.replace(listing(b"/opt", a=STATE), after=b"`\xff", upto=b"a")
+    done = msgspec.structs.replace(scanned("start"), roots=(b"/opt/a",))
+    sensor.batch([one, done], source="rescan")
+    assert bed.events("file") == []
+    gone = msgspec.structs.replace(one, names=(), states=())
+    sensor.batch([gone], first=3, source="rescan")
+    assert [e.event.path for e in bed.events("file")] == [b"/opt/a"]  # type: ignore[attr-defined]
 
 
 def test_a_listing_is_compared_with_what_waits_for_the_commit_too(bed: Bed) -> None:

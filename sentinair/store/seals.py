@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -79,11 +80,17 @@ def checkpoint_message(chain: str, time_ns: int, data: CheckpointData) -> bytes:
     return _CHECKPOINT_DOMAIN + encode_data(fields | {"chain": chain, "time_ns": time_ns})
 
 
+@functools.lru_cache(maxsize=8)
+def _loaded(public_key: bytes) -> Ed25519PublicKey:
+    """Kept because an epoch has many checkpoints, and loading costs a fifth of verifying."""
+    return Ed25519PublicKey.from_public_bytes(public_key)
+
+
 def signed_by(public_key: bytes, signature: str, message: bytes) -> bool:
     """Whether signature (hex) over message was made with the private half of public_key (32 bytes)."""
     try:
         raw = bytes.fromhex(signature)
-        Ed25519PublicKey.from_public_bytes(public_key).verify(raw, message)
+        _loaded(public_key).verify(raw, message)
     except (InvalidSignature, ValueError):  # ValueError: no hex, or no point of the curve
         return False
     return True

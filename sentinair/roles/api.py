@@ -7,4 +7,4 @@ import sys
 from sentinair.roles.stub import main
 
 if __name__ == "__main__":
-    sys.exit(main("api"))
+    sys.exit(main("api", sys.argv[1:]))

@@ -11,13 +11,12 @@ from __future__ import annotations
 import gc
 import os
 import select
-import signal
 import sys
 import time
 from pathlib import Path
 from typing import Final
 
-from sentinair.errors import PermissionFault, SentinairError, UsageFault
+from sentinair.errors import PermissionFault, SentinairError
 from sentinair.ipc.lane import Hole, Lane
 from sentinair.ipc.link import RETRY_SECS, Ask, Link
 from sentinair.ipc.messages import VERSION, Health, Hello, Welcome
@@ -27,6 +26,7 @@ from sentinair.kernel.cnproc import LIMITS, NAME, ProcConnector
 from sentinair.model.event import GapEvent, ProcessEvent
 from sentinair.model.ports import Probe
 from sentinair.monitors.process import ProcessMonitor
+from sentinair.roles.arguments import options, stop_descriptor
 from sentinair.settings.compiled import SensorSettings, read_compiled
 
 __all__ = ["Execs", "main"]
@@ -246,24 +246,12 @@ def _log(sentence: str) -> None:
     sys.stderr.flush()
 
 
-def _arguments(words: list[str]) -> tuple[Path, Path]:
-    """By hand: argparse would be a tenth of this process's memory."""
-    given = dict(zip(words[::2], words[1::2], strict=False))
-    if len(words) != 4 or given.keys() != {"--settings", "--socket"}:
-        remedy = "call it with --settings FILE --socket PATH"
-        raise UsageFault("wrong arguments", where=SENDER, remedy=remedy)
-    return Path(given["--settings"]), Path(given["--socket"])
-
-
 def main(words: list[str]) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
-    awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # the byte in the pipe ends the loop
+    awake, _wake = stop_descriptor()
     try:
-        settings, path = _arguments(words)
-        role = Execs(read_compiled(settings), path)
+        given = options(SENDER, words, ("settings", "socket"))
+        role = Execs(read_compiled(Path(given["settings"])), Path(given["socket"]))
         # What lives now lives on, and nothing made in the loop refers to itself: a collection would only
         # delay a look into /proc.
         gc.collect()

@@ -7,4 +7,4 @@ import sys
 from sentinair.roles.stub import main
 
 if __name__ == "__main__":
-    sys.exit(main("forwarder"))
+    sys.exit(main("forwarder", sys.argv[1:]))

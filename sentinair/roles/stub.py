@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import select
-import signal
 import time
 from pathlib import Path
 from typing import Final
 
+from sentinair.errors import UsageFault
 from sentinair.ipc.link import RETRY_SECS, Link
 from sentinair.ipc.messages import VERSION, Health, Hello
 from sentinair.ipc.notify import Notifier
 from sentinair.kernel.procfs import start
+from sentinair.roles.arguments import options, stop_descriptor
 
 __all__ = ["main"]
 
 HEALTH_SECS: Final = 10.0
 
 
-def main(role: str, arguments: list[str] | None = None) -> int:
+def main(role: str, words: list[str]) -> int:
     """Run role until SIGTERM; returns the exit status."""
-    parser = argparse.ArgumentParser(prog=f"sentinair.roles.{role}")
-    parser.add_argument("--socket", type=Path, required=True)
-    link = _link(role, parser.parse_args(arguments).socket)
-    stop, stopper = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(stopper, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # the byte in the pipe ends the loop
+    stop, _wake = stop_descriptor()
+    try:
+        link = _link(role, Path(options(role, words, ("socket",))["socket"]))
+    except UsageFault as fault:
+        os.write(2, f"{role}: {fault}\n".encode())
+        return fault.exit_status
     notifier = Notifier.from_environment()
     notifier.ready("reports its health")
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -11,28 +10,27 @@ from pathlib import Path
 from sentinair.errors import SentinairError
 from sentinair.ipc.notify import Notifier
 from sentinair.ipc.sockets import handed_over
+from sentinair.roles.arguments import options
 from sentinair.roles.engine.app import Engine
 from sentinair.roles.engine.assemble import Assembly
 from sentinair.roles.prepare import make_sockets, make_state
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="sentinair.roles.engine")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--state", type=Path, required=True)
-    parser.add_argument("--shared", help="why the roles share one user")
-    options = parser.parse_args(arguments)
+def main(words: list[str]) -> int:
+    """Run until SIGTERM; returns the exit status.  --shared: why the roles share one user."""
     logging.basicConfig(stream=sys.stderr, format="sentinair engine: %(levelname)s %(message)s")
     os.umask(0o027)
     try:
-        assembly = Assembly(options.config, options.state, options.shared)
+        given = options("engine", words, ("config", "state"), may=("shared",))
+        state = Path(given["state"])
+        assembly = Assembly(Path(given["config"]), state, given.get("shared"))
         logging.getLogger("sentinair").setLevel(assembly.settings.agent.log_level.upper())
         listeners = handed_over()
         if not listeners:  # started by hand, without runner or units
-            make_state(options.state, separated=False)
-            listeners = make_sockets(options.state / "run", separated=False)
+            make_state(state, separated=False)
+            listeners = make_sockets(state / "run", separated=False)
         notifier = Notifier.from_environment()
-        Engine(listeners, assembly.open, assembly.handlers, notifier, options.state).run()
+        Engine(listeners, assembly.open, assembly.handlers, notifier, state).run()
     except SentinairError as fault:
         os.write(2, f"sentinair engine: {fault}\n".encode())
         return fault.exit_status
@@ -40,4 +38,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -6,9 +6,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping
-from importlib.metadata import entry_points
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -28,6 +28,8 @@ from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.judge import Completed, Judge
+from sentinair.roles.engine.registered import load as load_object
+from sentinair.roles.engine.registered import look_up
 from sentinair.roles.engine.requests import Handler
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.status import Counters
@@ -149,7 +151,8 @@ class Assembly:
 
 def _detectors(ground: Ground) -> list[Detector]:
     """Every registered detector.  Raises ConfigFault with all faults of all rules."""
-    found = sorted(entry_points(group="sentinair.detectors"), key=lambda entry: entry.name)
+    found = look_up("sentinair.detectors")
     if not found:
         log.error("no detector is registered: the package is not installed; nothing will be judged")
-    return [entry.load()(ground) for entry in found]
+    made = [cast(Callable[[Ground], Detector], load_object(place)) for place in found.values()]
+    return [factory(ground) for factory in made]

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from pathlib import Path
 
-from sentinair.errors import PermissionFault, SentinairError, UsageFault
+from sentinair.errors import PermissionFault, SentinairError
+from sentinair.roles.arguments import options, stop_descriptor
 from sentinair.roles.sensor.outbox import SENDER
 from sentinair.roles.sensor.role import Sensor, log
 from sentinair.settings.compiled import read_compiled
 
 __all__ = ["main"]
-
-
-def _arguments(words: list[str]) -> tuple[Path, Path]:
-    given = dict(zip(words[::2], words[1::2], strict=False))
-    if len(words) != 4 or given.keys() != {"--settings", "--socket"}:
-        remedy = "call it with --settings FILE --socket PATH"
-        raise UsageFault("wrong arguments", where=SENDER, remedy=remedy)
-    return Path(given["--settings"]), Path(given["--socket"])
 
 
 def _refuse_root() -> None:
@@ -34,14 +26,12 @@ def _refuse_root() -> None:
 
 def main(words: list[str]) -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
-    awake, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)  # the byte in the pipe ends the loop
+    awake, wake = stop_descriptor()
     try:
         _refuse_root()
-        settings, path = _arguments(words)
-        sensor = Sensor(read_compiled(settings), path, wake)
+        given = options(SENDER, words, ("settings", "socket"))
+        settings = read_compiled(Path(given["settings"]))
+        sensor = Sensor(settings, Path(given["socket"]), wake)
         gc.freeze()  # modules and settings live as long as the process: no need to look at them again
         sensor.run(awake)
     except (SentinairError, OSError) as fault:

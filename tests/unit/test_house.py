@@ -25,6 +25,7 @@ HEAVY = {"sqlite3", "ssl", "yaml", "click", "rich", "cryptography", "logging.con
 OURS = {f"sentinair.{part}" for part in ("store", "detect", "alerts", "codecs", "sinks", "cli")}
 EXECS_MAY = (
     "sentinair.roles.execs",
+    "sentinair.roles.arguments",
     "sentinair.errors",
     "sentinair.model",
     "sentinair.ipc",

@@ -77,7 +77,7 @@ def test_wrong_arguments_are_one_clear_line() -> None:
     done = run("--settings")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "--settings FILE --socket PATH" in done.stderr
+    assert "--settings VALUE --socket VALUE" in done.stderr
 
 
 def test_missing_settings_are_one_clear_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,9 +27,10 @@ from sentinair.model.event import (
 )
 from sentinair.model.process import Process
 
-__all__ = ["Gap", "Row", "Stored"]
+__all__ = ["Gap", "Row", "Stored", "ask"]
 
 NOBODY: Final = 65_534
+TRIES: Final = 20
 _STORED = FileEvent | ProcessEvent | GapEvent | HashEvent | WriterEvent | ClockEvent | Scanned
 _events = msgspec.msgpack.Decoder(_STORED)
 _processes = msgspec.msgpack.Decoder(Process)
@@ -55,6 +57,22 @@ def _as_reader(path: Path) -> Iterator[None]:
     finally:
         libc.setfsuid(0)
         libc.setfsgid(before)
+
+
+def ask(connection: sqlite3.Connection, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """All rows of one statement, asked again where the look fell into the writer's change of the WAL index.
+
+    A reader that may not write -shm cannot tell a half-written header from a broken one once the writer has let
+    go of it, and says SQLITE_READONLY_RECOVERY (walIndexReadHdr() in wal.c).
+    """
+    for _ in range(TRIES):
+        try:
+            return connection.execute(sql, values).fetchall()
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            time.sleep(0.001)
+    return connection.execute(sql, values).fetchall()
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -110,7 +128,7 @@ class Stored:
         connection = sqlite3.connect(where, uri=True, isolation_level=None, timeout=5)
         try:
             # Only now are the files opened.
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            ask(connection, "SELECT count(*) FROM sqlite_schema")
         except sqlite3.OperationalError:
             connection.close()
             raise
@@ -119,7 +137,7 @@ class Stored:
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of one statement."""
         with closing(self.connect()) as connection:
-            return connection.execute(sql, values).fetchall()
+            return ask(connection, sql, *values)
 
     def _number(self, sql: str, *values: object) -> int:
         found = self.query(sql, *values)[0][0]

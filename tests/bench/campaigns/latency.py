@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.bench.bed import Promises, need_root, workplace
 from tests.bench.figures import Figures, spread
 from tests.harness.agent import Agent
+from tests.harness.stored import ask
 
 SIZES = {"small": 50, "full": 500}
 PATIENCE_SECS = 5.0
@@ -69,7 +70,7 @@ def _wait(database: sqlite3.Connection, seen: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + PATIENCE_SECS
     last = -1
     while time.monotonic() < deadline:
-        (version,) = database.execute("PRAGMA data_version").fetchone()
+        ((version,),) = ask(database, "PRAGMA data_version")
         if version != last:
             last = version
             if seen():
@@ -80,12 +81,10 @@ def _wait(database: sqlite3.Connection, seen: Callable[[], bool]) -> bool:
 
 def _row_of(database: sqlite3.Connection, tree: Path) -> Callable[[bytes], bool]:
     """Whether an event on a path is stored; looks at new rows only."""
-    last = [database.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]]
+    last = [ask(database, "SELECT coalesce(max(id), 0) FROM events")[0][0]]
 
     def seen(path: bytes) -> bool:
-        rows = database.execute(
-            "SELECT id, body FROM events WHERE id > ? ORDER BY id", (last[0],)
-        ).fetchall()
+        rows = ask(database, "SELECT id, body FROM events WHERE id > ? ORDER BY id", last[0])
         if rows:
             last[0] = rows[-1][0]
         return any(path in body for _, body in rows)  # msgpack carries a path as its own bytes
@@ -95,12 +94,12 @@ def _row_of(database: sqlite3.Connection, tree: Path) -> Callable[[bytes], bool]
 
 def _alert_of(database: sqlite3.Connection) -> Callable[[bytes], bool]:
     """Whether an alert on a path is stored."""
-    last = [database.execute("SELECT coalesce(max(number), 0) FROM alerts").fetchone()[0]]
+    last = [ask(database, "SELECT coalesce(max(number), 0) FROM alerts")[0][0]]
 
     def seen(path: bytes) -> bool:
-        rows = database.execute(
-            "SELECT number, body FROM alerts WHERE number > ? ORDER BY number", (last[0],)
-        ).fetchall()
+        rows = ask(
+            database, "SELECT number, body FROM alerts WHERE number > ? ORDER BY number", last[0]
+        )
         if rows:
             last[0] = rows[-1][0]
         return any(path in bytes(body) for _, body in rows)

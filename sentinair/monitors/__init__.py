@@ -1,9 +1,9 @@
 """Raw observations turned into events.  No sockets and no ctypes here: monitors take a source.
 
-    watch      which paths matter, and how: one verdict per directory
-    file       kernel observations of files to file events
-    hashing    files to be hashed once they are quiet
-    rescan     lists what is watched, for the engine to compare; names cuts directories into parts
-    process    process connector observations to process events
-    inventory  all processes at one moment, and polling where there is no connector
+watch      which paths matter, and how: one verdict per directory
+file       kernel observations of files to file events
+hashing    files to be hashed once they are quiet
+rescan     lists what is watched, for the engine to compare; names cuts directories into parts
+process    process connector observations to process events
+inventory  all processes at one moment, and polling where there is no connector
 """

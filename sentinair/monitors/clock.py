@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["STEP_NS", "ClockWatch"]
 
-STEP_NS: Final = 1_000_000_000  # a slewed clock drifts at most 500 ppm (adjtimex(2)): 0.5 ms between two looks
+STEP_NS: Final = 1_000_000_000  # slewing drifts at most 500 ppm (adjtimex(2)), 0.5 ms a look
 
 
 class ClockWatch:

@@ -76,22 +76,33 @@ class Batches:
         except UNDECODABLE as fault:
             self._find(seq, f"is no events.batch record: {fault}")
             return
-        known = self.sum
+        known, first, count = self.sum, data.first, data.count
         if known.first_event is None:
-            known.first_event = data.first
-        if known.next_event is not None and data.first != known.next_event:
+            known.first_event = first
+        elif first != known.next_event is not None:
             self._find(
-                seq,
-                f"its events begin with {data.first}, {known.next_event} follows the batch before",
+                seq, f"its events begin with {first}, {known.next_event} follows the batch before"
             )
         known.next_event = data.last + 1
-        known.files, known.files_seq = data.files, seq
+        known.files = data.files
         for lane in data.lanes:
             known.lanes[lane.id] = lane
         if data.streams:
             known.streams.extend(data.streams)
         if self._uptos and seq <= self._uptos[-1]:
             self._note_gone(data, self._forgotten[bisect.bisect_left(self._uptos, seq)].seq)
+        elif count == 1 and self._events is not None:
+            # The shortest way for the commonest batch; anything unusual goes the long way.
+            row = next(self._events, None)
+            if (
+                row is not None
+                and row[0] == first == data.last
+                and batch_digest((row,)) == data.digest
+            ):
+                known.events += 1
+            else:
+                self._events = None
+                self._check_events(seq, data)
         else:
             self._check_events(seq, data)
         if data.process_count and data.process_first >= self._process_floor:

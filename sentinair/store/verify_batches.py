@@ -45,7 +45,6 @@ class BatchSum(msgspec.Struct):
     events: int = 0  # rows found in `events`
     processes: int = 0  # rows found in `processes`
     files: str | None = None  # digest of the files table after the last batch
-    files_seq: int = 0  # that batch's record
     lanes: dict[int, LaneData] = msgspec.field(default_factory=dict)  # by row, the last one wins
     streams: list[StreamData] = msgspec.field(default_factory=list)
     gone: dict[int, Gone] = msgspec.field(default_factory=dict)  # by seq of the retention record

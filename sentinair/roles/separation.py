@@ -53,7 +53,7 @@ def why_not_separated(state: Path) -> str | None:
         except KeyError:
             return f"user {place.user} is missing (scripts/run makes it from systemd/sysusers.d)"
     users = sorted({place.user for place in PLACES.values()})
-    above = next(path for path in (state, *state.parents) if path.is_dir())
+    above = next(path for path in state.absolute().parents if path.is_dir())
     tries = [_try_as(user, above) for user in users]
     for user, tried in zip(users, [one.wait() for one in tries], strict=True):
         if tried:

@@ -7,7 +7,6 @@ does not fit there becomes a gap of theirs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -74,16 +73,16 @@ class Commits:
             Pending(event_id, kind, source, lane, seq, event.seen_ns, event, process)
         )
         if type(event) is FileEvent:
-            self._touched.add(os.path.dirname(event.path))
+            self._touched.add(event.path.rpartition(b"/")[0] or b"/")
             if event.actions & RENAME and event.old_path is not None:
-                self._touched.add(os.path.dirname(event.old_path))
+                self._touched.add(event.old_path.rpartition(b"/")[0] or b"/")
         return event_id
 
     def found(self, path: bytes, state: FileState | None) -> None:
         """Queue what a first listing found: a known file without an event."""
         self._begin(self._stamp().mono_ns)
         self._found.append((path, state))
-        self._touched.add(os.path.dirname(path))
+        self._touched.add(path.rpartition(b"/")[0] or b"/")
 
     def alert(self, changes: Sequence[AlertChange]) -> None:
         if changes:

@@ -78,6 +78,9 @@ def _file_as_state(agent: Agent) -> None:
 def _file_as_socket(agent: Agent) -> None:
     socket: Path = agent.state / "run" / "control.sock"
     socket.parent.mkdir(exist_ok=True)
+    socket.parent.chmod(0o755)
+    owner = agent.state.stat()
+    os.chown(socket.parent, owner.st_uid, owner.st_gid)
     socket.unlink(missing_ok=True)
     socket.write_text("not a socket")
 

@@ -4,8 +4,8 @@
  *   prepare  makes DIR and DIR/d0000 ... and ends
  *   churn    each file: create d/f<w>_<i>, write, close, rename to d/g<w>_<i>, delete (4 operations)
  *   newdirs  each directory is made right before its first file, and the files stay (2 operations a file)
- *   distinct FILES creates of empty files; then other processes rename, delete and chmod a fifth each, so that no two operations
- *            can be merged by the kernel (fanotify merges by name and process): 1.6 x FILES operations
+ *   distinct FILES creates of empty files; then other processes rename, delete and chmod a fifth each, so that
+ *            no two operations can be merged by the kernel (fanotify merges by name and process): 1.6 x FILES
  * Prints one line of JSON.  Exit status 1 when an operation failed.
  */
 #define _GNU_SOURCE

@@ -9,4 +9,9 @@ kills        roles killed at random under load
 secrets      command lines with secrets: none may be found afterwards
 shutdown     a stop with events waiting
 bad_start    what a start refuses, and how it says so
+full_disk    no bytes or no inodes left, before the start and while running
+store        rows written beside the bare sqlite3 limit, and pages
+verify       how long proving a whole ledger takes
+bitflips     single flipped bits, all of which must be found
+peers        what the usual libraries see of the same loads
 """

@@ -68,6 +68,8 @@ def compose(text: bytes, faults: Faults) -> Node | None:
         faults.add(1, f"the file has {len(text)} bytes, a rule at most {MAX_BYTES}", "split it")
         return None
     try:
+        if _too_deep(text, faults):
+            return None
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
@@ -80,6 +82,22 @@ def compose(text: bytes, faults: Faults) -> Node | None:
         faults.add(1, "the file is empty")
         return None
     return _Walk(faults).node(root, 0)
+
+
+def _too_deep(text: bytes, faults: Faults) -> bool:
+    """From the event stream, which needs no recursion: libyaml's composer would end the process at such a depth."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            mark = event.start_mark
+            line = 1 if mark is None else mark.line + 1
+            faults.add(line, f"nested deeper than {_MAX_DEPTH} levels")
+            return True
+    return False
 
 
 class _Walk:

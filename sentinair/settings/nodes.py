@@ -27,7 +27,9 @@ Plain = None | bool | int | float | str | list["Plain"] | dict[str, "Plain"]
 Key = tuple[str | int, ...]  # the way from the top: mapping keys and list indices
 
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times faster where libyaml is
-_INT: Final = re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F_]+|0b[01_]+|0o?[0-7_]+)")
+_INT: Final = re.compile(
+    r"[-+]?(0|[1-9][0-9_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0b_*[01][01_]*|0o?_*[0-7][0-7_]*)"
+)
 _FLOAT: Final = re.compile(
     r"[-+]?([0-9][0-9_]*)?\.[0-9_]*([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
 )

@@ -91,6 +91,7 @@ def test_what_is_not_supported_is_refused_with_its_line(body: str, line: int, wo
         ("title: a\ntitle: b\n", "second time"),
         ("? [a]\n: b\n", "a key must be plain text"),
         ("a: " + "[" * 200 + "]" * 200, "nested deeper"),
+        ("[" * 100_000, "nested deeper"),
         ("a: " + "x" * MAX_BYTES, "a rule at most"),
         ("title: a\n---\ntitle: b\n", "not YAML"),
         ("title: T\n", "the key id is missing"),

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["MAX_WAITING", "Quiet"]
 
-MAX_WAITING: Final = 50_000  # paths; the oldest goes first, and next() says how many went
+MAX_WAITING: Final = 50_000  # paths; the longest unchanged goes first
 
 
 class Quiet:
@@ -21,13 +21,15 @@ class Quiet:
     def __len__(self) -> int:
         return len(self._due)
 
-    def changed(self, path: bytes, now_secs: float) -> None:
-        """path was changed now: it has to be quiet anew."""
+    def changed(self, path: bytes, now_secs: float) -> bytes | None:
+        """path was changed now: it has to be quiet anew.  Returns the path that had to go for it, None if none had."""
         self._due.pop(path, None)
-        if len(self._due) >= self._limit:
-            del self._due[next(iter(self._due))]
+        gone = next(iter(self._due)) if len(self._due) >= self._limit else None
+        if gone is not None:
+            del self._due[gone]
             self.dropped += 1
         self._due[path] = now_secs + self._quiet_secs
+        return gone
 
     def gone(self, path: bytes) -> None:
         """path is no file any more."""

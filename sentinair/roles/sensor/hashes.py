@@ -9,7 +9,7 @@ from sentinair.ipc.messages import AskHash
 from sentinair.kernel.hasher import HashRequest, HashResult, HashWorker
 from sentinair.model.event import FileEvent, HashEvent
 from sentinair.model.ports import Clock
-from sentinair.monitors.hashing import Quiet
+from sentinair.monitors.hashing import MAX_WAITING, Quiet
 from sentinair.roles.sensor.outbox import Outbox
 from sentinair.settings.types import FilesSettings
 
@@ -24,7 +24,12 @@ _MOST: Final = (
 class Hashes:
     """Hashes files once they are quiet, and executables when asked; answers go into the bulk lane."""
 
-    def __init__(self, settings: FilesSettings, outbox: Outbox, clock: Clock) -> None:
+    def __init__(
+        self, settings: FilesSettings, outbox: Outbox, clock: Clock, *, executables: bool
+    ) -> None:
+        """executables: whether processes.hash_executables wants them hashed."""
+        self._executables = executables
+        self._crowded_out: list[HashResult] = []  # told by the next turn()
         self._outbox = outbox
         self._clock = clock
         self._quiet = Quiet(settings.hash_quiet_ms / 1000)
@@ -48,12 +53,17 @@ class Hashes:
     def note(self, event: FileEvent, now_secs: float) -> None:
         """One file event went out."""
         if event.hash_wanted:
-            self._quiet.changed(event.path, now_secs)
+            gone = self._quiet.changed(event.path, now_secs)
+            if gone is not None:
+                why = f"{MAX_WAITING} files wait already"
+                self._crowded_out.append(HashResult(HashRequest(gone), None, None, why))
         elif event.absent:
             self._quiet.gone(event.path)
 
     def executable(self, ask: AskHash) -> None:
         """The engine wants to know what a process runs."""
+        if not self._executables:
+            return
         request = HashRequest(ask.path, ask.file_id, ask.pid, ask.of)
         answer = self._worker.submit(request)
         if answer is not None:
@@ -61,7 +71,8 @@ class Hashes:
 
     def turn(self, now_secs: float) -> None:
         """Take answers, and hand on what has become quiet."""
-        answers = self._worker.results()
+        answers = self._crowded_out + self._worker.results()
+        self._crowded_out.clear()
         room = _MOST - self._worker.waiting
         if room > 0 and len(self._quiet):
             for path in self._quiet.take(now_secs, room):

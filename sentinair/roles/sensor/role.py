@@ -71,7 +71,12 @@ class Sensor:
         self._walks = Walks(self._files.watch, self._outbox.bulk, self._clock, self._broken)
         first = self._files.mounted()
         self._ready_ns = self._last_read_ns = self._clock.wall_ns()
-        self._hashes = Hashes(settings.files, self._outbox, self._clock)
+        self._hashes = Hashes(
+            settings.files,
+            self._outbox,
+            self._clock,
+            executables=settings.processes.hash_executables,
+        )
         self._processes = Processes(settings.processes, self._outbox, self._clock)
         lanes = (self._outbox.vital, self._outbox.bulk)
         self._link = Link(path, lanes, self._hello, self._asked, self._welcomed)

@@ -73,7 +73,6 @@ class Outbox:
         self._held: list[tuple[str, FileEvent, Process | None]] = []
         self.own: frozenset[tuple[int, int]] | None = None
         """Our processes, or None while the engine has not told (again): events of the state directory wait."""
-        self.held_dropped = 0
 
     @property
     def blocked(self) -> bool:

@@ -42,11 +42,11 @@ class Processes:
         """When turn() must be called, on the steady clock."""
         if self._running is not None or self._asked:
             return time.monotonic()
-        return self._poll_due if self._poller is not None else None
+        return self._poll_due if self._may_poll() else None
 
     def turn(self, now_secs: float) -> None:
         """One part of an inventory, and a poll if it is due."""
-        if self._poller is not None and now_secs >= self._poll_due:
+        if self._poller is not None and self._may_poll() and now_secs >= self._poll_due:
             self._poll_due = now_secs + self._poll_secs
             self._tell(self._poller.poll())
         if self._running is None and self._asked:
@@ -61,6 +61,10 @@ class Processes:
                 self._running = None
             else:
                 self._outbox.bulk.offer(NAME, (), part)
+
+    def _may_poll(self) -> bool:
+        """Not while vital is full: what a poll finds would pile up behind it.  A later poll finds the same."""
+        return self._poller is not None and not self._outbox.blocked
 
     def health(self) -> tuple[dict[str, bool], dict[str, str]]:
         """What to say of this monitor: nothing where the connector does its work."""

@@ -59,7 +59,8 @@ class Walks:
         if not delivered or self._rescanner.running:
             return
         before = time.monotonic() - _SETTLED_SECS
-        for gap in [gap for gap, asked in self._unsettled.items() if asked < before]:
+        known = list(self._unsettled.items())  # in one step: the walking thread finds gaps, too
+        for gap in [gap for gap, asked in known if asked < before]:
             self._unsettled.pop(gap, None)
 
 

@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -90,6 +90,9 @@ def started(database: Path, connection: sqlite3.Connection) -> Iterator[Run]:
             process.wait(_EXIT_SECS)
         finally:
             process.kill()  # no-op for one that ended
+            if process.stdin is not None:
+                with suppress(BrokenPipeError):  # close() sends once more what it could not send
+                    process.stdin.close()
 
 
 class _Other:

@@ -13,13 +13,14 @@ from typing import Final
 
 from sentinair.cli.reading import connected
 from sentinair.errors import StorageFault
+from sentinair.settings.guarded import sync
 from sentinair.store.access import claim
+from sentinair.store.recover import set_aside
 from sentinair.store.schema import APPLICATION_ID, expected_objects, stored_objects
 
 __all__ = ["copy", "damage", "held", "replace"]
 
 MAX_FINDINGS: Final = 20
-_PARTS: Final = ("", "-wal", "-shm")
 
 
 def damage(database: Path) -> list[str]:
@@ -55,9 +56,9 @@ def copy(database: Path, target: Path) -> None:
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             with closing(sqlite3.connect(part)) as made:
                 source.backup(made)  # in one step: one view of the file
-            _sync(part)
+            sync(part)
             part.rename(target)
-            _sync(target.parent)
+            sync(target.parent)
         except (sqlite3.Error, OSError) as fault:
             raise StorageFault(
                 f"the copy cannot be written: {getattr(fault, 'strerror', None) or fault}",
@@ -95,10 +96,10 @@ def replace(database: Path, source: Path, state: Path) -> Path | None:
         part.chmod(0o640)
         if os.geteuid() == 0:
             os.chown(part, owner.st_uid, owner.st_gid)
-        _sync(part)
-        aside = _set_aside(database)
+        sync(part)
+        aside = set_aside(database, time.time_ns(), "replaced")
         part.rename(database)
-        _sync(database.parent)
+        sync(database.parent)
     except OSError as fault:
         raise StorageFault(
             f"cannot be replaced: {fault.strerror}",
@@ -108,27 +109,3 @@ def replace(database: Path, source: Path, state: Path) -> Path | None:
     finally:
         part.unlink(missing_ok=True)
     return aside
-
-
-def _set_aside(database: Path) -> Path | None:
-    if not database.exists():
-        return None
-    name = f"ledger.replaced-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
-    aside = database.with_name(name)
-    number = 1
-    while os.path.lexists(aside):
-        number += 1
-        aside = database.with_name(f"{name}-{number}")
-    for part in _PARTS:
-        found = database.with_name(database.name + part)
-        if found.exists():
-            found.rename(aside.with_name(aside.name + part))
-    return aside
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,12 +10,12 @@ import grp
 import os
 import pwd
 import socket
-import stat
 from pathlib import Path
 from typing import Final
 
-from sentinair.errors import PermissionFault, StorageFault
+from sentinair.errors import StorageFault
 from sentinair.ipc.sockets import listen
+from sentinair.settings.guarded import check_owned
 
 __all__ = ["SOCKETS", "make_sockets", "make_state", "set_queue_size"]
 
@@ -44,34 +44,13 @@ def make_state(state: Path, *, separated: bool) -> None:
                 path.mkdir(mode=0o700, parents=True)
                 os.chown(path, owner, group)
                 path.chmod(mode)  # after chown, which clears the set-gid bit
-            _check(path, owner)
+            check_owned(path, directory=True, owner=owner)
     except OSError as fault:
         raise StorageFault(
             f"cannot be made: {fault.strerror}",
             where=str(fault.filename or state),
             remedy="free space, or give another --state directory",
         ) from fault
-
-
-def _check(path: Path, owner: int) -> None:
-    found = os.lstat(path)
-    where = str(path)
-    if not stat.S_ISDIR(found.st_mode):
-        raise PermissionFault(
-            "is not a directory", where=where, remedy="remove it, then start again"
-        )
-    if found.st_uid != owner:
-        raise PermissionFault(
-            f"belongs to uid {found.st_uid}, the engine runs as uid {owner}",
-            where=where,
-            remedy=f"chown -R it to uid {owner}, or give another --state directory",
-        )
-    if found.st_mode & 0o022:
-        raise PermissionFault(
-            f"has mode {stat.S_IMODE(found.st_mode):04o}: others may write it",
-            where=where,
-            remedy=f"chmod {STATE_MODE:o} {where}" if path.name != "run" else f"chmod 755 {where}",
-        )
 
 
 def make_sockets(run: Path, *, separated: bool) -> dict[str, socket.socket]:

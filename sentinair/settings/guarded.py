@@ -1,4 +1,4 @@
-"""Reading a file that nobody but root or ourselves could have written, and writing one in one piece."""
+"""Who could have written a file or folder, reading one that nobody else could have, and writing one in one piece."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sentinair.errors import PermissionFault, StorageFault
 
-__all__ = ["check_folder", "read_guarded", "write_atomically"]
+__all__ = ["check_folder", "check_owned", "read_guarded", "sync", "write_atomically"]
 
 
 def read_guarded(
@@ -58,6 +58,25 @@ def check_folder(path: Path) -> None:
     _check_writers(path, found, "")
 
 
+def check_owned(path: Path, *, directory: bool, owner: int | None = None) -> None:
+    """Raise PermissionFault unless path is owner's, no symlink, of that type, and nobody else may write it.
+
+    owner: uid of the engine; None: it is this process.
+    """
+    found = path.lstat()
+    if not (stat.S_ISDIR if directory else stat.S_ISREG)(found.st_mode):
+        noun = "a directory" if directory else "a plain file"
+        raise PermissionFault(f"is not {noun}", where=str(path), remedy="move it away")
+    uid = os.geteuid() if owner is None else owner
+    if found.st_uid != uid:
+        raise PermissionFault(
+            f"belongs to uid {found.st_uid}, the engine runs as uid {uid}",
+            where=str(path),
+            remedy=f"chown it to uid {uid}, or choose another state directory",
+        )
+    _check_mode(path, found, "chmod go-w it, and see what was changed meanwhile")
+
+
 def _check_writers(
     path: Path, found: os.stat_result, remedy: str, trusted: frozenset[int] = frozenset()
 ) -> None:
@@ -69,22 +88,41 @@ def _check_writers(
             where=str(path),
             remedy=remedy or f"chown {uid} it if its content is yours",
         )
+    _check_mode(path, found, remedy or "chmod go-w it")
+
+
+def _check_mode(path: Path, found: os.stat_result, remedy: str) -> None:
     if found.st_mode & 0o022:
-        raise PermissionFault(
-            f"has mode {stat.S_IMODE(found.st_mode):04o}, others may write it",
-            where=str(path),
-            remedy=remedy or "chmod go-w it",
-        )
+        what = f"has mode {stat.S_IMODE(found.st_mode):04o}, others may write it"
+        raise PermissionFault(what, where=str(path), remedy=remedy)
+
+
+def sync(path: Path) -> None:
+    """Make a file's content, or the names in a directory, durable.  Raises OSError.
+
+    Source: fsync(2), which for a new name wants the directory synced, too.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_atomically(
-    path: Path, data: bytes, mode: int, owner: tuple[int, int] | None = None
+    path: Path,
+    data: bytes,
+    mode: int,
+    owner: tuple[int, int] | None = None,
+    *,
+    alone: bool = False,
 ) -> None:
     """Put data at path, whole or not at all: temporary file, fsync, rename, fsync of the folder.
 
     mode holds whatever the umask is; owner is (uid, gid), None for our own.  Raises StorageFault.
+    alone: nobody else writes path now, so that the temporary file of a writer that was killed may be taken away.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.new" if alone else f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -96,11 +134,7 @@ def write_atomically(
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync(path.parent)
     except OSError as fault:
         _forget(temporary)
         raise StorageFault(

@@ -5,18 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import stat
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from sentinair.errors import PermissionFault, StorageFault
+from sentinair.settings.guarded import check_owned
 
-__all__ = ["LEDGER", "check_owned", "claim", "is_claimed", "make_state", "open_read_only"]
+__all__ = ["LEDGER", "claim", "is_claimed", "make_state", "open_read_only"]
 
 LEDGER: Final = "ledger.db"
 LOCK: Final = "run/engine.lock"
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_state(state: Path) -> None:
@@ -37,27 +36,6 @@ def make_state(state: Path) -> None:
             where=str(state),
             remedy="see its parent's owner, mode and free space",
         ) from fault
-
-
-def check_owned(path: Path, *, directory: bool) -> None:
-    """Raises PermissionFault unless path is ours, no symlink, of that type, and nobody else may write it."""
-    status = path.lstat()
-    wanted = stat.S_ISDIR if directory else stat.S_ISREG
-    noun = "a directory" if directory else "a plain file"
-    if not wanted(status.st_mode):
-        raise PermissionFault(f"is not {noun}", where=str(path), remedy="move it away")
-    if status.st_uid != os.geteuid():
-        raise PermissionFault(
-            f"belongs to uid {status.st_uid}, the engine runs as uid {os.geteuid()}",
-            where=str(path),
-            remedy=f"chown it to uid {os.geteuid()}, or choose another state directory",
-        )
-    if status.st_mode & _OTHERS_WRITE:
-        raise PermissionFault(
-            f"mode {stat.S_IMODE(status.st_mode):04o} lets others write",
-            where=str(path),
-            remedy="chmod g-w,o-w it, and see what was changed meanwhile",
-        )
 
 
 def claim(state: Path) -> int:

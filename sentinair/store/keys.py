@@ -12,7 +12,6 @@ so at each point exactly one key is current: the one the ledger's last epoch rec
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sentinair.errors import DataFault, PermissionFault, StorageFault
+from sentinair.settings.guarded import write_atomically
 from sentinair.store.chain import Head
 from sentinair.store.seals import (
     CheckpointData,
@@ -32,7 +32,7 @@ from sentinair.store.seals import (
     epoch_message,
 )
 
-__all__ = ["ENROLMENT_FILE", "EPOCH_FILE", "KeyRing", "Known", "replace_file"]
+__all__ = ["ENROLMENT_FILE", "EPOCH_FILE", "KeyRing", "Known"]
 
 EPOCH_FILE: Final = "epoch"
 ENROLMENT_FILE: Final = "enrolment.pub"
@@ -52,36 +52,6 @@ class _KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
     private: str  # 64 hex: of epoch
     staged: str | None = None  # 64 hex: of epoch + 1
-
-
-def replace_file(path: Path, data: bytes, mode: int) -> None:
-    """Puts data at path, whole or not at all: temporary file, fsync, rename, fsync of the directory.
-
-    Raises StorageFault.  Source: rename(2), fsync(2) "does not necessarily ensure that the entry in the
-    directory ... has also reached disk".
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()  # of a writer that was killed
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-        with open(file, "wb") as handle:
-            os.fchmod(handle.fileno(), mode)  # whatever the umask
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.rename(path)
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except OSError as fault:
-        raise StorageFault(
-            f"cannot be written: {fault.strerror}",
-            where=str(path),
-            remedy="see that the state directory is writable and has free space",
-        ) from fault
 
 
 def _public(key: Ed25519PrivateKey) -> str:
@@ -187,7 +157,7 @@ class KeyRing:
             lines += "\n"
         line = enrolment_line(held.chain, key.public_key().public_bytes_raw())
         # The public half first: a private key whose chain nobody could verify must never be current.
-        replace_file(public, (lines + line).encode(), 0o644)
+        write_atomically(public, (lines + line).encode(), 0o644, alone=True)
         _write(directory / EPOCH_FILE, held)
         return cls(directory, held, reason=reason)
 
@@ -276,4 +246,4 @@ def _choose(held: _KeyFile, known: Known | None) -> _KeyFile | None:
 
 
 def _write(path: Path, held: _KeyFile) -> None:
-    replace_file(path, msgspec.json.encode(held), 0o600)
+    write_atomically(path, msgspec.json.encode(held), 0o600, alone=True)

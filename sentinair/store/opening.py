@@ -11,9 +11,10 @@ import msgspec
 
 from sentinair.errors import DataFault, StorageFault
 from sentinair.model.record import Stamp
-from sentinair.store.access import LEDGER, check_owned
+from sentinair.settings.guarded import check_owned, sync
+from sentinair.store.access import LEDGER
 from sentinair.store.payload import DamagedData
-from sentinair.store.recover import check, set_aside, sync_directory
+from sentinair.store.recover import check, set_aside
 from sentinair.store.schema import Migration, create, migrate
 from sentinair.store.session import Session, connect
 
@@ -121,7 +122,7 @@ def _create(database: Path, version: int, migrations: dict[int, Migration]) -> S
         create(connection)
         migrate(connection, to=version, steps=migrations)
         connection.execute("COMMIT")
-        sync_directory(database.parent)
+        sync(database.parent)
         session = Session(connection)
         done = True
         return session

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from sentinair.errors import DataFault, StorageFault
+from sentinair.settings.guarded import sync
 from sentinair.store.ledger import check_tail
 from sentinair.store.schema import APPLICATION_ID
 
-__all__ = ["check", "names_aside", "set_aside", "sync_directory"]
+__all__ = ["check", "names_aside", "set_aside"]
 
 _MAGIC: Final = b"SQLite format 3\0"
-_PREFIX: Final = "ledger.damaged-"
+_DAMAGED: Final = "damaged"
 _PARTS: Final = ("", "-wal", "-shm")
 
 
@@ -33,12 +34,13 @@ def check(database: Path, connection: sqlite3.Connection) -> None:
     check_tail(connection)
 
 
-def set_aside(database: Path, now_ns: int) -> Path | None:
-    """Rename the file with its -wal and -shm to damaged-<UTC time>; returns the new name, None if none was there.
+def set_aside(database: Path, now_ns: int, why: str = _DAMAGED) -> Path | None:
+    """Rename the file with its -wal and -shm to ledger.<why>-<UTC time>; returns its new path, None if none was there.
 
     Raises StorageFault if that fails.
     """
-    name = f"{_PREFIX}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(now_ns // 1_000_000_000))}"
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_ns // 1_000_000_000))
+    name = f"ledger.{why}-{stamp}"
     aside = database.with_name(name)
     number = 1
     while os.path.lexists(aside):
@@ -51,28 +53,20 @@ def set_aside(database: Path, now_ns: int) -> Path | None:
             if os.path.lexists(source):
                 source.rename(aside.with_name(aside.name + part))
                 moved = True
-        sync_directory(database.parent)
+        sync(database.parent)
     except OSError as fault:
         raise StorageFault(
-            f"the damaged ledger cannot be set aside: {fault.strerror}",
+            f"the ledger cannot be set aside: {fault.strerror}",
             where=str(database),
             remedy="move it away by hand",
         ) from fault
     return aside if moved else None
 
 
-def sync_directory(directory: Path) -> None:
-    """Make the names in it durable, fsync(2).  Raises OSError."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def names_aside(state: Path) -> list[str]:
-    """What set_aside() has made here, oldest first."""
+    """The damaged ledgers that set_aside() has put here, oldest first."""
     names = {
-        path.name.removesuffix("-wal").removesuffix("-shm") for path in state.glob(f"{_PREFIX}*")
+        path.name.removesuffix("-wal").removesuffix("-shm")
+        for path in state.glob(f"ledger.{_DAMAGED}-*")
     }
     return sorted(names)

@@ -20,9 +20,10 @@ from sentinair.errors import SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
+from sentinair.settings.guarded import check_owned
 from sentinair.settings.types import Retention, StoreSettings
 from sentinair.store import retention
-from sentinair.store.access import LEDGER, check_owned, claim, make_state
+from sentinair.store.access import LEDGER, claim, make_state
 from sentinair.store.chain import Head
 from sentinair.store.events import LaneKey, Pending
 from sentinair.store.faults import is_full, write_fault

@@ -41,7 +41,7 @@ def test_others_who_may_write_are_refused(state: Path) -> None:
     for path, mode in ((state, 0o770), (database, 0o646)):
         before = path.stat().st_mode & 0o7777
         path.chmod(mode)
-        with pytest.raises(PermissionFault, match="lets others write"):
+        with pytest.raises(PermissionFault, match="others may write it"):
             open_store(state, 3)
         path.chmod(before)
     open_store(state, 4).close(stamp(5))

@@ -22,7 +22,7 @@ class Letters(msgspec.Struct, frozen=True):
 
     joined: tuple[bytes, ...] = ()  # -pX: what follows in the same argument
     apart: tuple[bytes, ...] = ()  # -p X: the next argument
-    behind: bytes = b""  # only what stands behind this (user:secret); "" is all of it
+    behind: bytes = b""  # only what stands behind the first of these (user:secret); "" is all of it
     after: bytes = b""  # only once this word has been seen ("login")
     position: Callable[[list[bytes]], int | None] | None = None  # a secret without any option
 
@@ -87,7 +87,7 @@ PROGRAMS: Final[Mapping[bytes, Letters]] = {
     b"curl": Letters(
         joined=(b"-u", b"-U", b"-b"),
         apart=(b"-u", b"--user", b"-U", b"--proxy-user", b"-b", b"--cookie", b"--oauth2-bearer"),
-        behind=b":",
+        behind=b":=",  # user:secret, cookie=secret; a cookie file has neither
     ),
     b"lftp": Letters(joined=(b"-u",), apart=(b"-u", b"--user"), behind=b","),
     b"snmpwalk": Letters(apart=(b"-c", b"-A", b"-X")),
@@ -172,8 +172,8 @@ def _letters(words: list[bytes], first: int, letters: Letters) -> None:
             words[first + index] = MASK
 
 
-def _behind(value: bytes, sign: bytes) -> bytes:
-    if not sign:
+def _behind(value: bytes, signs: bytes) -> bytes:
+    if not signs:
         return MASK
-    head, found, _ = value.partition(sign)
-    return head + found + MASK if found else value
+    at = min((found for sign in signs if (found := value.find(sign)) >= 0), default=-1)
+    return value if at < 0 else value[: at + 1] + MASK

@@ -36,7 +36,9 @@ _HEADER_NAME: Final = (
     rb"|x-(?:api-key|auth-token|access-token|vault-token|amz-security-token|csrf-token|auth-key))"
     rb"(\s{0,8}:\s{0,8}(?:(?:bearer|basic|digest|token|negotiate|apikey)\s{1,8})?)"
 )
-_HEADER: Final = re.compile(rb"(?i)(?<![A-Za-z0-9-])" + _HEADER_NAME + rb"([^'\"\r\n]+)")
+_HEADER: Final = re.compile(
+    rb"(?i)(?:(?<![A-Za-z0-9-])|(?<=\A-H))" + _HEADER_NAME + rb"([^'\"\r\n]+)"
+)
 # In a script only what a quote holds together is a header: else `: Cookie:; …` would hide the rest of it.
 _QUOTED_HEADER: Final = re.compile(rb"(?i)(?<=['\"])" + _HEADER_NAME + rb"([^'\"\r\n]+)(?=['\"])")
 _BEARER: Final = re.compile(rb"(?i)(?<![a-z])(bearer|basic)(\s{1,8})([A-Za-z0-9+/=_.~-]{8,})")

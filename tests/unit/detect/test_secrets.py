@@ -64,6 +64,10 @@ COMMANDS = [
     f"curl -H 'authorization: Basic {S}=' https://h",
     f"curl -H 'X-Api-Key: {S}' https://h",
     f"curl -H 'Cookie: session={S}; a={S}' https://h",
+    f"curl '-HCookie: session={S}' https://h",
+    f"curl '-HAuthorization: Bearer {S}' https://h",
+    f"curl -b session={S} https://h",
+    f"curl --cookie session={S} https://h",
     # assignments
     f"env PASSWORD={S} app",
     f"env 'DB_PASSWORD={S} with spaces {S}' app",

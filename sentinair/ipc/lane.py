@@ -17,7 +17,7 @@ import msgspec
 
 from sentinair.ipc.frames import frame
 from sentinair.ipc.messages import Batch, encode
-from sentinair.model.event import Observation
+from sentinair.model.event import GapEvent, Observation
 from sentinair.model.process import Process
 
 __all__ = ["MAX_BATCH", "Hole", "Lane"]
@@ -35,6 +35,22 @@ class Hole(msgspec.Struct, frozen=True):
     last: int
     since_ns: int
     until_ns: int
+
+    def gap(self, sender: str, gap_id: bytes, seen_ns: int, mono_ns: int) -> GapEvent:
+        """The event that says so.  seen_ns, mono_ns: now."""
+        return GapEvent(
+            seen_ns=seen_ns,
+            mono_ns=mono_ns,
+            gap_id=gap_id,
+            source=f"{sender}/{self.lane}",
+            reason="lane_full",
+            lost=self.last - self.first + 1,
+            since_ns=self.since_ns,
+            until_ns=self.until_ns,
+            lane=self.lane,
+            first=self.first,
+            last=self.last,
+        )
 
 
 class _Held(msgspec.Struct):

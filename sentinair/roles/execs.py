@@ -27,6 +27,7 @@ from sentinair.model.event import GapEvent, ProcessEvent
 from sentinair.model.ports import Probe
 from sentinair.monitors.process import ProcessMonitor
 from sentinair.roles.arguments import options, stop_descriptor
+from sentinair.roles.clock import SystemClock
 from sentinair.settings.compiled import SensorSettings, read_compiled
 
 __all__ = ["Execs", "main"]
@@ -38,14 +39,6 @@ GATHER_SECS: Final = 0.005  # events wait so long for others, so that a storm is
 URGENT_SECS: Final = 0.025  # after which the engine is served even while messages keep coming
 HEALTH_SECS: Final = 10.0
 DRAIN_SECS: Final = 2.0
-
-
-class SystemClock:
-    def wall_ns(self) -> int:
-        return time.time_ns()
-
-    def mono_ns(self) -> int:
-        return time.monotonic_ns()
 
 
 class Execs:
@@ -162,7 +155,7 @@ class Execs:
             if self._link.fileno() >= 0:
                 waiter.register(self._link.fileno(), self._link.events())
             waiter.poll(min(50.0, (deadline - now) * 1000))
-        held = self._vital.waiting + self._bulk.waiting + len(self._urgent)
+        held = self._vital.waiting + self._bulk.waiting + len(self._urgent) + len(self._exits)
         self._link.close()
         if held:
             _log(f"{held} events were not delivered: {self._link.last_fault}")
@@ -210,20 +203,7 @@ class Execs:
             self._notifier.alive()
 
     def _dropped(self, hole: Hole) -> None:
-        now, mono = self._clock.wall_ns(), self._clock.mono_ns()
-        gap = GapEvent(
-            seen_ns=now,
-            mono_ns=mono,
-            gap_id=os.urandom(8),
-            source=f"{SENDER}/{hole.lane}",
-            reason="lane_full",
-            lost=hole.last - hole.first + 1,
-            since_ns=hole.since_ns,
-            until_ns=hole.until_ns,
-            lane=hole.lane,
-            first=hole.first,
-            last=hole.last,
-        )
+        gap = hole.gap(SENDER, os.urandom(8), self._clock.wall_ns(), self._clock.mono_ns())
         self._vital.offer(NAME, (), (gap,), force=True)
 
 
@@ -258,9 +238,9 @@ def main(words: list[str]) -> int:
         gc.freeze()
         gc.disable()
         role.run(awake)
-    except SentinairError as fault:
+    except (SentinairError, OSError) as fault:
         _log(str(fault))
-        return fault.exit_status
+        return fault.exit_status if isinstance(fault, SentinairError) else 74
     return 0
 
 

@@ -26,6 +26,7 @@ OURS = {f"sentinair.{part}" for part in ("store", "detect", "alerts", "codecs", 
 EXECS_MAY = (
     "sentinair.roles.execs",
     "sentinair.roles.arguments",
+    "sentinair.roles.clock",
     "sentinair.errors",
     "sentinair.model",
     "sentinair.ipc",

@@ -123,16 +123,8 @@ class Outbox:
             self._urgent(source, list(writers.values()), events)
         return len(held) - len(foreign)
 
-    def gap(
-        self,
-        source: str,
-        reason: str,
-        since_ns: int,
-        *,
-        lost: int | None = None,
-        hole: Hole | None = None,
-    ) -> bytes:
-        """Queue a gap that ends now, room or not, and tell on_gap; returns its id."""
+    def gap(self, source: str, reason: str, since_ns: int) -> bytes:
+        """Queue a gap that ends now, with an unknown number lost, room or not, and tell on_gap; returns its id."""
         now_ns = self._clock.wall_ns()
         made = GapEvent(
             seen_ns=now_ns,
@@ -140,20 +132,19 @@ class Outbox:
             gap_id=os.urandom(8),
             source=source,
             reason=reason,
-            lost=lost,
+            lost=None,
             since_ns=since_ns,
-            until_ns=now_ns if hole is None else hole.until_ns,
-            lane=None if hole is None else hole.lane,
-            first=None if hole is None else hole.first,
-            last=None if hole is None else hole.last,
+            until_ns=now_ns,
         )
-        self.vital.offer(source, (), (made,), force=True)
-        self._on_gap(made.gap_id)
+        self._lost(made)
         return made.gap_id
 
     def _dropped(self, hole: Hole) -> None:
-        lost = hole.last - hole.first + 1
-        self.gap(f"{SENDER}/{hole.lane}", "lane_full", hole.since_ns, lost=lost, hole=hole)
+        self._lost(hole.gap(SENDER, os.urandom(8), self._clock.wall_ns(), self._clock.mono_ns()))
+
+    def _lost(self, made: GapEvent) -> None:
+        self.vital.offer(made.source, (), (made,), force=True)
+        self._on_gap(made.gap_id)
 
     def _urgent(self, source: str, writers: list[Process], events: Sequence[Observation]) -> None:
         if self._blocked is not None:  # keep the order: behind what waits already

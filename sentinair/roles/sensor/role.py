@@ -23,6 +23,7 @@ from sentinair.ipc.notify import Notifier
 from sentinair.kernel import procfs
 from sentinair.kernel.mounts import CHANGED, MountTable
 from sentinair.monitors.rescan import Request
+from sentinair.roles.clock import SystemClock
 from sentinair.roles.sensor.choice import choose
 from sentinair.roles.sensor.files import Reading, real_state
 from sentinair.roles.sensor.hashes import Hashes
@@ -31,20 +32,12 @@ from sentinair.roles.sensor.processes import Processes
 from sentinair.roles.sensor.walks import Walks
 from sentinair.settings.compiled import SensorSettings
 
-__all__ = ["Sensor", "SystemClock", "log"]
+__all__ = ["Sensor", "log"]
 
 HEALTH_SECS: Final = 10.0
 DRAIN_SECS: Final = 5.0
 BLOCKED_SECS: Final = 0.05
 MONITOR: Final = "file"  # its name in health messages
-
-
-class SystemClock:
-    def wall_ns(self) -> int:
-        return time.time_ns()
-
-    def mono_ns(self) -> int:
-        return time.monotonic_ns()
 
 
 def log(sentence: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from sentinair.errors import EngineAbsent, SentinairError
+from sentinair.errors import SentinairError
 from sentinair.ipc.control import call
 from sentinair.ipc.sockets import HANDED_OVER
 from sentinair.roles.prepare import make_sockets, make_state, set_queue_size
@@ -154,7 +154,7 @@ def _watch(runner: Runner, control: Path, notes: list[str], woken: int) -> int:
 def _tell_ready(control: Path, notes: list[str], *, last_chance: bool) -> bool:
     try:
         line = ready_line(call(control, "status", timeout_secs=1.0), notes, whatever=last_chance)
-    except (EngineAbsent, SentinairError):
+    except SentinairError:
         return False
     if line is not None:
         print(line, flush=True)

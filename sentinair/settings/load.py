@@ -62,8 +62,8 @@ def read_documents(config_dir: Path, faults: list[Fault]) -> dict[str, Document]
     try:
         check_folder(config_dir)
         names = sorted(os.listdir(config_dir))
-    except PermissionFault as fault:
-        raise fault from None
+    except PermissionFault:
+        raise
     except SentinairError as fault:
         faults.append(Fault(fault.what, where=fault.where, remedy=fault.remedy))
         return {}

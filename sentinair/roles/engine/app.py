@@ -29,7 +29,7 @@ log = logging.getLogger("sentinair.engine")
 RETRY_NS: Final = 30_000_000_000
 TICK_NS: Final = 1_000_000_000
 DRAIN_NS: Final = 5_000_000_000  # how long senders get to hand over what they hold
-MAX_CONNECTIONS: Final = 128
+MAX_CONNECTIONS: Final = 64  # to one socket: a crowd at one keeps nobody from another
 
 Connection = Sender | Requests
 
@@ -53,7 +53,7 @@ class Engine:
         self._open_spine = open_spine
         self._selector = selectors.DefaultSelector()
         self._listeners = dict(listeners)
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, str] = {}  # to the listener, the oldest first
         self._handlers = handlers(self)
         self._notifier = notifier
         self._next_tick_ns = 0
@@ -188,9 +188,7 @@ class Engine:
             OSError
         ):  # it hung up before we came, or there are no descriptors: the next select tells
             return
-        if len(self._connections) >= MAX_CONNECTIONS:
-            connection.close()
-            return
+        self._make_room(name)
         connection.setblocking(False)
         who = peer(connection)
         made: Connection = (
@@ -198,12 +196,20 @@ class Engine:
             if name in ROLES
             else Requests(connection, who, self._handlers)
         )
-        self._connections.add(made)
+        self._connections[made] = name
         self._selector.register(made.socket, selectors.EVENT_READ, made)
         self._watch(made)
 
+    def _make_room(self, name: str) -> None:
+        """Where one socket has too many callers the oldest goes: but one that said hello has work to do."""
+        callers = [found for found, where in self._connections.items() if where == name]
+        if len(callers) >= MAX_CONNECTIONS:
+            silent = (c for c in callers if isinstance(c, Requests) or c.hello is None)
+            self._drop(next(silent, callers[0]), f"{len(callers)} connections to {name}")
+
     def _watch(self, connection: Connection) -> None:
-        wanted = 0 if isinstance(connection, Sender) and not self._reading else selectors.EVENT_READ
+        reading = self._reading if isinstance(connection, Sender) else connection.wants_read
+        wanted = selectors.EVENT_READ if reading else 0
         if connection.wants_write:
             wanted |= selectors.EVENT_WRITE
         key = self._selector.get_map().get(connection.socket)
@@ -233,7 +239,7 @@ class Engine:
             self._watch(connection)
 
     def _drop(self, connection: Connection, why: str) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if self._selector.get_map().get(connection.socket) is not None:
             self._selector.unregister(connection.socket)
         if isinstance(connection, Sender):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pwd
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -19,7 +20,7 @@ __all__ = ["Handler", "Requests", "name_of", "text_param"]
 
 Handler = Callable[[Peer, dict[str, object]], object]
 MAX_REQUEST_BYTES: Final = 1 << 20
-MAX_OUT_BYTES: Final = 8 << 20
+MAX_ANSWERS: Final = 8  # in one breath: whoever asks much must not keep the engine from its work
 
 
 def name_of(peer: Peer) -> str:
@@ -31,12 +32,14 @@ def name_of(peer: Peer) -> str:
 
 
 def text_param(params: Mapping[str, object], name: str, *, limit: int = 4096) -> str:
-    """A text parameter.  Raises UsageFault if it is missing, no text, or longer than limit characters."""
+    """A text parameter.  Raises UsageFault if it is missing, no text, has a NUL, or is longer than limit."""
     value = params.get(name)
     if not isinstance(value, str):
         raise UsageFault(f"parameter {name!r} must be text, got {type(value).__name__}")
     if len(value) > limit:
         raise UsageFault(f"parameter {name!r} has {len(value)} characters, limit {limit}")
+    if "\0" in value:
+        raise UsageFault(f"parameter {name!r} holds a NUL")
     return value
 
 
@@ -50,6 +53,7 @@ class Requests:
         self.peer = peer
         self._handlers = handlers
         self._reader = FrameReader(MAX_REQUEST_BYTES)
+        self._asked: deque[bytes] = deque()  # requests of one read, not yet answered
         self._out = bytearray()
 
     def fileno(self) -> int:
@@ -57,7 +61,12 @@ class Requests:
 
     @property
     def wants_write(self) -> bool:
-        return bool(self._out)
+        return bool(self._out or self._asked)
+
+    @property
+    def wants_read(self) -> bool:
+        """Not before all answers have been taken: a caller that does not read them holds up only itself."""
+        return not self.wants_write
 
     def serve(self) -> None:
         """Take what came and answer it.  Raises DataFault or OSError when the connection must end."""
@@ -67,10 +76,7 @@ class Requests:
             return
         if not chunk:
             raise DataFault("the caller hung up")
-        for body in self._reader.feed(chunk):
-            self._out += encode_answer(self._answer(decode_request(body)))
-            if len(self._out) > MAX_OUT_BYTES:
-                raise DataFault("the caller does not read its answers")
+        self._asked.extend(self._reader.feed(chunk))
         self.flush()
 
     def _answer(self, request: Request) -> Answer:
@@ -87,6 +93,15 @@ class Requests:
             return Answer(request.id, fault=report(fault))
 
     def flush(self) -> None:
+        """Answer some of what was asked and send what fits.  Raises DataFault or OSError as serve() does."""
+        self._send()
+        for _ in range(MAX_ANSWERS):
+            if self._out or not self._asked:
+                break
+            self._out += encode_answer(self._answer(decode_request(self._asked.popleft())))
+            self._send()
+
+    def _send(self) -> None:
         while self._out:
             try:
                 sent = self.socket.send(self._out)

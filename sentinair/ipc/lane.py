@@ -15,9 +15,9 @@ from typing import Final
 
 import msgspec
 
-from sentinair.ipc.frames import frame
+from sentinair.ipc.frames import MAX_FRAME_BYTES, frame
 from sentinair.ipc.messages import Batch, encode
-from sentinair.model.event import GapEvent, Observation
+from sentinair.model.event import FileEvent, GapEvent, Observation
 from sentinair.model.process import Process
 
 __all__ = ["MAX_BATCH", "Hole", "Lane"]
@@ -111,17 +111,26 @@ class Lane:
             if not self._drops and not force and self.full:
                 return False
             for at in range(0, len(events), MAX_BATCH):
-                part = tuple(events[at : at + MAX_BATCH])
-                first = self.next_seq
-                data = frame(encode(Batch(self.name, first, source, tuple(writers), part)))
-                self.next_seq = first + len(part)
-                self._held.append(
-                    _Held(first, self.next_seq - 1, part[0].seen_ns, part[-1].seen_ns, data)
-                )
-                self.held_bytes += len(data)
+                self._append(source, tuple(writers), tuple(events[at : at + MAX_BATCH]))
             if self._drops and self.held_bytes > self.limit_bytes:
                 self._drop_oldest()
             return True
+
+    def _append(
+        self, source: str, writers: tuple[Process, ...], part: tuple[Observation, ...]
+    ) -> None:
+        """One batch; several where paths or command lines are so long that one would not fit into a frame."""
+        first = self.next_seq
+        body = encode(Batch(self.name, first, source, writers, part))
+        if len(body) > MAX_FRAME_BYTES and len(part) > 1:
+            for half in (part[: len(part) // 2], part[len(part) // 2 :]):
+                named = {event.pid for event in half if type(event) is FileEvent}
+                self._append(source, tuple(w for w in writers if w.pid in named), half)
+            return
+        data = frame(body)
+        self.next_seq = first + len(part)
+        self._held.append(_Held(first, self.next_seq - 1, part[0].seen_ns, part[-1].seen_ns, data))
+        self.held_bytes += len(data)
 
     def wait_for_room(self, timeout_secs: float) -> bool:
         """For producers that can wait (rescan): True once the lane is less than half full."""

@@ -14,6 +14,7 @@ from sentinair.ipc.frames import FrameReader
 from sentinair.ipc.lane import MAX_BATCH, Hole, Lane
 from sentinair.ipc.messages import Batch, decode_from_sender
 from sentinair.model.event import CREATE, FileEvent
+from sentinair.model.process import Process
 
 
 def events(count: int, at: int = 0) -> list[FileEvent]:
@@ -139,3 +140,20 @@ def test_a_batch_larger_than_the_whole_lane_is_still_delivered() -> None:
 def test_bytes_that_are_no_message_are_a_data_fault(junk: bytes) -> None:
     with pytest.raises(DataFault):
         decode_from_sender(junk)
+
+
+def test_paths_too_long_for_one_frame_go_in_several_with_the_writers_each_names() -> None:
+    lane = Lane("bulk", 1 << 26, drops=True)
+    deep = b"/" + b"x" * 4090
+    long = [
+        FileEvent(seen_ns=n, mono_ns=n, path=deep, old_path=deep, actions=CREATE, pid=n, start=n)
+        for n in range(1, MAX_BATCH + 1)
+    ]
+    writers = tuple(Process(pid=n, start=n, argv=(b"y" * 900,)) for n in range(1, MAX_BATCH + 1))
+    lane.offer("fanotify", writers, long)
+    batches = sent(lane)
+    assert sum(len(b.events) for b in batches) == MAX_BATCH
+    assert [b.first_seq for b in batches[1:]] == [b.first_seq + len(b.events) for b in batches[:-1]]
+    for batch in batches:
+        named = [event.pid for event in batch.events if isinstance(event, FileEvent)]
+        assert [writer.pid for writer in batch.writers] == named

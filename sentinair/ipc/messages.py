@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 from sentinair.errors import DataFault
-from sentinair.model.event import Observation
+from sentinair.model.event import Int64, Observation
 from sentinair.model.ports import Probe
 from sentinair.model.process import FileId, Process
 
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 VERSION: Final = 1
+Seq = Annotated[int, msgspec.Meta(ge=1, le=1 << 62)]  # leaves room for what follows it in a batch
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
@@ -37,7 +38,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag="hello"):
     run: bytes  # 8 random bytes: this life of the sender
     pid: int
     start: int | None
-    ready_ns: int  # wall clock when all its sources were on
+    ready_ns: Int64  # wall clock when all its sources were on
     lanes: dict[str, int]  # lane to the seq its next event will get
     probes: tuple[Probe, ...]
 
@@ -49,7 +50,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, tag="batch"):
     """
 
     lane: str  # "vital" or "bulk"
-    first_seq: int
+    first_seq: Seq
     source: str  # "fanotify", "inotify", "rescan", "cnproc", "psutil", …
     writers: tuple[Process, ...]
     events: tuple[Observation, ...]

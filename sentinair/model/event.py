@@ -6,7 +6,7 @@ An event's key is (sender, run, lane, seq): `Batch` carries the first three, seq
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -27,6 +27,7 @@ __all__ = [
     "FileState",
     "GapEvent",
     "HashEvent",
+    "Int64",
     "Listing",
     "Observation",
     "ProcessEvent",
@@ -57,6 +58,10 @@ def action_names(actions: int) -> list[str]:
     return [name for bit, name in ACTIONS.items() if actions & bit]
 
 
+Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+"""What the database can hold: a decoder refuses more, where it comes in."""
+
+
 class FileState(msgspec.Struct, frozen=True, array_like=True):
     """What lstat says of one name. mode holds type and permission bits; sizes in bytes, times in ns since the epoch."""
 
@@ -73,8 +78,8 @@ class FileState(msgspec.Struct, frozen=True, array_like=True):
 class Event(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """Common to all events."""
 
-    seen_ns: int
-    mono_ns: int
+    seen_ns: Int64
+    mono_ns: Int64
 
 
 class FileEvent(Event, frozen=True, array_like=True, kw_only=True, tag="file"):
@@ -113,12 +118,12 @@ class GapEvent(Event, frozen=True, array_like=True, kw_only=True, tag="gap"):
     gap_id: bytes  # 8 random bytes, made by who noticed
     source: str  # "fanotify", "inotify", "cnproc", a lane ("sensor/bulk"), or a sender ("sensor")
     reason: str  # overflow | enobufs | lane_full | sender_death | mark_failed
-    lost: int | None  # None: cannot be counted
-    since_ns: int  # the interval in which events were lost, wall clock
-    until_ns: int
+    lost: Int64 | None  # None: cannot be counted
+    since_ns: Int64  # the interval in which events were lost, wall clock
+    until_ns: Int64
     lane: str | None = None  # with first and last: the hole in that lane's seq
-    first: int | None = None
-    last: int | None = None
+    first: Int64 | None = None
+    last: Int64 | None = None
 
 
 class HashEvent(Event, frozen=True, array_like=True, kw_only=True, tag="hash"):
@@ -128,20 +133,20 @@ class HashEvent(Event, frozen=True, array_like=True, kw_only=True, tag="hash"):
     file_id: FileId | None
     sha256: bytes | None  # None: not hashed, and unsure says why
     unsure: str | None = None
-    of: int | None = None  # id of the event that asked for it; given by the engine
+    of: Int64 | None = None  # id of the event that asked for it; given by the engine
 
 
 class WriterEvent(Event, frozen=True, array_like=True, kw_only=True, tag="writer"):
     """Who caused an earlier event, learned after that event had been stored."""
 
-    of: int  # id of the earlier event
+    of: Int64  # id of the earlier event
     process: Process
 
 
 class ClockEvent(Event, frozen=True, array_like=True, kw_only=True, tag="clock"):
     """The wall clock was set: it moved by step_ns against the steady clock."""
 
-    step_ns: int
+    step_ns: Int64
 
 
 class Listing(Event, frozen=True, array_like=True, kw_only=True, tag="listing"):
@@ -173,7 +178,7 @@ class Scanned(Event, frozen=True, array_like=True, kw_only=True, tag="scanned"):
     unreadable: tuple[
         bytes, ...
     ] = ()  # what could not be listed (first 100); the truth is not restored there
-    began_ns: int = 0
+    began_ns: Int64 = 0
 
 
 Observation = (

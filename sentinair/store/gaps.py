@@ -68,10 +68,10 @@ def project(connection: sqlite3.Connection, record: Record, row: Row) -> None:
 
     data may be the struct or any mapping of its form; raises msgspec.ValidationError if it is neither.
     """
-    if record.kind == "gap":
+    if record.kind == "gap":  # an id told twice stands for the later one, as verify reads it
         gap = msgspec.convert(record.data, GapData, from_attributes=True)
         connection.execute(
-            "INSERT INTO gaps VALUES(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+            "INSERT OR REPLACE INTO gaps VALUES(?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
             (
                 bytes.fromhex(gap.id),
                 gap.source,

@@ -235,7 +235,9 @@ class Judge:
         self._ask(AskHash(facts.exe, facts.exe_id, facts.pid, event_id))
 
     def _remember_unnamed(self, pid: int, event_id: int, mono_ns: int) -> None:
-        self._unnamed.setdefault(pid, []).append((event_id, mono_ns))
+        waiting = self._unnamed.setdefault(pid, [])
+        if len(waiting) < MAX_UNNAMED:
+            waiting.append((event_id, mono_ns))
         if len(self._unnamed) > MAX_UNNAMED:
             self._unnamed.popitem(last=False)
 

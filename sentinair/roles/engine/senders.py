@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from collections import deque
@@ -27,6 +28,7 @@ from sentinair.ipc.messages import (
     encode,
 )
 from sentinair.ipc.sockets import Peer
+from sentinair.roles.engine.form import check_batch, check_hello
 
 __all__ = ["ROLES", "Held", "Sender"]
 
@@ -86,6 +88,9 @@ class Sender:
             raise DataFault(f"{hello.sender!r} connected to the socket of {self.role}")
         if hello.pid != self.peer.pid:
             raise DataFault(f"{self.role} says pid {hello.pid}, the kernel says {self.peer.pid}")
+        if self.hello is not None:
+            raise DataFault(f"{self.role} said hello twice")
+        check_hello(hello)
         self.hello = hello
         self.expected = {lane: seq + 1 for lane, seq in committed.items()}
         self.held = {}
@@ -98,6 +103,7 @@ class Sender:
         """
         if self.hello is None:
             raise DataFault(f"{self.role} sent a batch before its hello")
+        check_batch(batch, self.role)
         expected = self.expected.get(batch.lane, 1)
         behind = expected - batch.first_seq
         if behind >= len(batch.events):
@@ -121,6 +127,11 @@ class Sender:
             except BlockingIOError:
                 return
             del self._out[:sent]
+
+    def supersede(self) -> None:
+        """Another connection speaks for this role: what has come is still read, then this one ends."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def readable(self) -> bool:
         """Whether more input waits right now."""

@@ -95,8 +95,9 @@ class Spine:
         old = self.senders.get(sender.role)
         if old is not None and old is not sender:
             self._take_held(old)
+            old.supersede()  # it would wait for receipts that go to the new one
         self.senders[sender.role] = sender
-        if sender.role in REPAIR:
+        if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
         if sender.role == "sensor":
             self._next_inventory_ns = 0

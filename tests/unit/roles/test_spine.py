@@ -20,6 +20,7 @@ from sentinair.model.event import (
     GapEvent,
     HashEvent,
     Listing,
+    Observation,
     ProcessEvent,
     Scanned,
     WriterEvent,
@@ -373,3 +374,91 @@ def test_a_sender_that_is_not_what_its_socket_says_is_refused(bed: Bed, fault: s
 def test_asking_while_the_sensor_is_away_is_no_fault(bed: Bed) -> None:
     bed.spine.ask(AskRescan("asked", (b"/etc",), ()))
     assert bed.spine.senders == {}
+
+
+BOUND = 1 << 63
+BAD_LISTING = Listing(
+    seen_ns=1, mono_ns=1, scan=1, directory=b"/etc", names=(b"a", b"b"), states=(STATE,)
+)
+NO_BATCH: dict[str, tuple[Observation, ...]] = {
+    "nothing": (),
+    "too many": (file(b"/a"),) * 2049,
+    "relative path": (file(b"a"),),
+    "relative old path": (file(b"/a", old_path=b"b"),),
+    "names without states": (BAD_LISTING,),
+    "relative directory": (listing(b"abc/def", a=STATE),),
+    "no directory": (listing(b"", a=STATE),),
+    "relative root": (msgspec.structs.replace(scanned("start"), roots=(b"abc",)),),
+    "time beyond the database": (msgspec.structs.replace(file(b"/a"), seen_ns=BOUND),),
+}
+
+
+@pytest.mark.parametrize("fault", NO_BATCH)
+def test_a_batch_the_engine_could_not_take_ends_the_connection_and_nothing_else(
+    bed: Bed, fault: str
+) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    with pytest.raises(DataFault):
+        sensor.batch(NO_BATCH[fault])
+    sensor.hang_up()
+    good = bed.connect(run=b"run-0002")
+    good.hello()
+    good.batch([file(b"/etc/a")])
+    assert len(bed.events("file")) == 1
+
+
+@pytest.mark.parametrize("first", [0, -1, BOUND - 1, BOUND])
+def test_a_seq_without_room_behind_it_is_refused(bed: Bed, first: int) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    with pytest.raises(DataFault):
+        sensor.batch([file(b"/etc/a"), file(b"/etc/b")], first=first)
+
+
+def test_an_unknown_lane_is_refused(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    with pytest.raises(DataFault):
+        sensor.batch([file(b"/etc/a")], lane="express")
+
+
+@pytest.mark.parametrize("role", ["api", "forwarder"])
+def test_a_role_that_observes_nothing_cannot_put_events_into_the_record(
+    bed: Bed, role: str
+) -> None:
+    liar = bed.connect(role)
+    liar.hello()
+    with pytest.raises(DataFault):
+        liar.batch([file(b"/etc/a")])
+    assert bed.events() == []
+
+
+def test_a_gap_told_twice_does_not_keep_the_record_from_being_written(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    gap = GapEvent(
+        seen_ns=1,
+        mono_ns=1,
+        gap_id=b"12345678",
+        source="fanotify",
+        reason="overflow",
+        lost=None,
+        since_ns=1,
+        until_ns=2,
+    )
+    sensor.batch([gap, gap], lane="vital")
+    assert bed.commits.commit()
+    assert len(bed.records("gap")) == 2
+
+
+def test_a_second_connection_of_a_living_sender_ends_the_first_and_is_no_new_run(bed: Bed) -> None:
+    first = bed.connect()
+    first.hello()
+    first.batch([file(b"/etc/a")])
+    bed.commits.commit()
+    second = bed.connect()
+    assert second.hello().committed["bulk"] == 1
+    with pytest.raises(DataFault):
+        list(first.sender.receive())
+    assert bed.records("gap") == []

@@ -1,4 +1,4 @@
-"""The file source that works here, behind one face: fanotify where it can be had, else inotify."""
+"""The face that every file source has, and fanotify behind it; choice says which source works here."""
 
 from __future__ import annotations
 
@@ -115,6 +115,7 @@ class FanotifyFiles:
         self._records = Records(self._directories, pidfds=level.pidfds)
         self._marks = Marks(self._group, watch, self._directories)
         self._reading = frozenset(map(os.fsencode, settings.files.read_watch))
+        self._unmarked: dict[bytes, str] = {}  # of _reading: why their opening is not seen
         self.monitor = FileMonitor(real_state(settings), barred=lambda: self._marks.barred)
         self._unnamed = 0
         self._seen = 0
@@ -164,7 +165,9 @@ class FanotifyFiles:
         }
 
     def notes(self) -> tuple[str, ...]:
-        return self._marks.notes
+        unmarked = sorted(self._unmarked.items())
+        blind = (f"{os.fsdecode(path)}: its opening is not seen: {why}" for path, why in unmarked)
+        return (*self._marks.notes, *blind)
 
     def close(self) -> None:
         self._group.close()
@@ -200,13 +203,17 @@ class FanotifyFiles:
                 self._mark_reading(event.path)
 
     def _mark_reading(self, path: bytes) -> None:
+        self._unmarked.pop(path, None)
         mount = covering(self._table.read(), path)
         if mount is None or mount.untouchable:
+            self._unmarked[path] = "a server answers for the file system it lies on"
             return
         try:
             self._group.mark_reading(path)
-        except OSError:
-            return  # not there: its creation will be an event
+        except (FileNotFoundError, NotADirectoryError):
+            return  # its creation will be an event
+        except OSError as fault:
+            self._unmarked[path] = fault.strerror or str(fault)
 
     def _mark_test(self) -> bool:
         try:

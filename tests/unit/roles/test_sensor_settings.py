@@ -92,3 +92,27 @@ def test_root_is_refused_under_the_unit() -> None:
     done = run("--settings", "x", "--socket", "y", NOTIFY_SOCKET="/nowhere")
     assert done.returncode == 77
     assert "root" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="fanotify needs root")
+def test_a_path_whose_opening_cannot_be_seen_is_told_and_one_that_is_not_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_bytes(b"x")
+    refused = os.fsencode(tmp_path / "refused")
+    mark = fanotify.Fanotify.mark_reading
+
+    def refusing(group: fanotify.Fanotify, path: bytes, *, follow: bool = False) -> None:
+        if path == refused:
+            raise OSError(28, "no marks are left")
+        mark(group, path, follow=follow)
+
+    monkeypatch.setattr(fanotify.Fanotify, "mark_reading", refusing)
+    wanted = tuple(str(tmp_path / name) for name in ("key", "later", "refused"))
+    table = MountTable()
+    source = choose(settings(tmp_path, watch=(str(tmp_path),), read_watch=wanted), table)
+    source.mounted()
+    told = [note for note in source.notes() if "opening" in note]
+    assert told == [f"{tmp_path}/refused: its opening is not seen: no marks are left"]
+    source.close()
+    table.close()

@@ -16,6 +16,7 @@ __all__ = [
     "SentinairError",
     "StorageFault",
     "UsageFault",
+    "VersionFault",
 ]
 
 
@@ -54,6 +55,12 @@ class EngineAbsent(SentinairError):
 
 class StorageFault(SentinairError):
     """Reading or writing failed: full disk, damaged file, lost device (exit status 74)."""
+
+    exit_status = 74
+
+
+class VersionFault(SentinairError):
+    """The record was written by another version of this program: only a person can choose (exit status 74)."""
 
     exit_status = 74
 

@@ -30,11 +30,12 @@ __all__ = ["main"]
 RESTART_SECS: Final = 1.0
 READY_SECS: Final = 10.0
 STOP_SECS: Final = 8.0
-FATAL: Final = (
-    2,
-    77,
-    78,
-)  # a role that ends so would end so again: nothing but a person can mend it
+# A role that ends so would end so again: nothing but a person can mend it.
+FATAL: Final = (2, 77, 78)
+ENGINE_FATAL: Final = (
+    *FATAL,
+    74,
+)  # while the disk refuses it stays up; it ends so over a file it must not touch
 SENDERS: Final = ("sensor", "execs", "api", "forwarder")
 
 
@@ -80,13 +81,20 @@ class Runner:
             child = self._children.get(role)
             if child is not None and child.poll() is not None:
                 del self._children[role]
-                if child.returncode in FATAL:
+                if child.returncode in (ENGINE_FATAL if role == "engine" else FATAL):
                     return child.returncode
                 self._due[role] = time.monotonic() + RESTART_SECS
                 print(f"{role} ended with {child.returncode}, back in 1 s", file=sys.stderr)
             if role not in self._children and time.monotonic() >= self._due[role]:
                 self._start(role)
         return None
+
+    def abandon(self) -> None:
+        """A role refused to start: nothing was promised yet, and nobody is there to hand anything over to."""
+        for child in self._children.values():
+            child.kill()
+            child.wait()
+        self._children.clear()
 
     def stop(self) -> None:
         """Senders first: they hand over what they hold, and the engine commits it."""
@@ -142,6 +150,7 @@ def _watch(runner: Runner, control: Path, notes: list[str], woken: int) -> int:
     while not runner.stopping:
         status = runner.look()
         if status is not None:
+            runner.abandon()
             return status
         if not told:
             told = _tell_ready(control, notes, last_chance=time.monotonic() > give_up)

@@ -36,7 +36,7 @@ def open_session(
 ) -> tuple[Session, Opened]:
     """The ledger of this state directory, ready to be written.
 
-    Raises PermissionFault, StorageFault.
+    Raises PermissionFault, StorageFault, VersionFault.
     """
     database = state / LEDGER
     damaged = None

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.errors import StorageFault
+from sentinair.errors import VersionFault
 
 __all__ = [
     "APPLICATION_ID",
@@ -125,18 +125,18 @@ def migrate(
     """Bring the database to version `to` within the caller's transaction; returns the versions gone through.
 
     Rolling the transaction back restores the file: the header's version lies in page 1, and is part of it.
-    Raises StorageFault if the file is newer than this program, or a step is missing.
+    Raises VersionFault if the file is newer than this program, or a step is missing.
     """
     (found,) = connection.execute("PRAGMA user_version").fetchone()
     if found > to:
-        raise StorageFault(
+        raise VersionFault(
             f"the ledger has version {found}, this program knows up to {to}",
             remedy="use the newer program, or restore a backup made by this one",
         )
     path = range(found + 1, to + 1)
     for version in path:
         if version not in steps:
-            raise StorageFault(
+            raise VersionFault(
                 f"the ledger has version {found}, and nothing leads from {version - 1} to {version}",
                 remedy="use a program that knows that version, or set the file aside",
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sentinair.errors import DataFault, PermissionFault, StorageFault
+from sentinair.errors import DataFault, PermissionFault, StorageFault, VersionFault
 from sentinair.model.record import Record
 from sentinair.settings.types import StoreSettings
 from sentinair.store import access, schema
@@ -227,7 +227,7 @@ def test_a_restart_across_a_migration_loses_nothing(state: Path) -> None:
     again = Store.open(state, settings, stamp(5), version=2, migrations={2: add_colour})
     assert again.opened.migrated == ()
     again.close(stamp(6))
-    with pytest.raises(StorageFault, match="version 2, this program knows up to 1"):
+    with pytest.raises(VersionFault, match="version 2, this program knows up to 1"):
         open_store(state, 7)
 
 
@@ -242,7 +242,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(state: Path) -> None:
         connection.execute("ROLLBACK")
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
     assert database.read_bytes() == before
-    with pytest.raises(StorageFault, match="nothing leads from 1 to 2"):
+    with pytest.raises(VersionFault, match="nothing leads from 1 to 2"):
         Store.open(state, settings, stamp(3), version=2, migrations={})
     open_store(state, 4).close(stamp(5))
 

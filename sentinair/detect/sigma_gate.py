@@ -25,7 +25,7 @@ from sentinair.detect.sigma_rule import All, Item, Not, Rule, Test, items
 from sentinair.model.event import ACTIONS, CREATE, RENAME, WRITE, FileEvent
 from sentinair.model.process import Process
 
-__all__ = ["FileGate", "Need", "ProcessGate", "Texts", "judged_actions", "needs"]
+__all__ = ["FileGate", "Need", "ProcessGate", "TextGate", "judged_actions", "needs"]
 
 # Fields a gate can look at, by log source; flags are booleans and as good as a very long literal.
 _TEXT_FIELDS: Final = {
@@ -81,7 +81,7 @@ def _item_needs(item: Item, logsource: str) -> frozenset[Need] | None:
     return frozenset(found)
 
 
-class Texts:
+class TextGate:
     """Needs on one field as few look-ups; open means that every text passes."""
 
     __slots__ = ("_contains", "_exact", "_prefixes", "_suffixes")
@@ -135,7 +135,7 @@ class FileGate:
     def __init__(self, rules: Iterable[Rule]) -> None:
         rules = list(rules)
         self._open, wanted = _split(rules, FILE_EVENT)
-        self._target = Texts(need for need in wanted if need.field == "TargetFilename")
+        self._target = TextGate(need for need in wanted if need.field == "TargetFilename")
         flags = {need.field for need in wanted if need.op == "flag"}
         self._setuid, self._setgid = "SetUid" in flags, "SetGid" in flags
         self._actions = 0
@@ -161,8 +161,8 @@ class ProcessGate:
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._open, wanted = _split(rules, PROCESS_CREATION)
-        self._image = Texts(need for need in wanted if need.field == "Image")
-        self._line = Texts(need for need in wanted if need.field == "CommandLine")
+        self._image = TextGate(need for need in wanted if need.field == "Image")
+        self._line = TextGate(need for need in wanted if need.field == "CommandLine")
         flags = {need.field for need in wanted if need.op == "flag"}
         self._memfd, self._deleted = "Memfd" in flags, "Deleted" in flags
 

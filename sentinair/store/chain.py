@@ -5,7 +5,8 @@
     link = SHA-256(0x01 || previous link || leaf)  the first record's predecessor is 32 zero bytes
 
 The two prefixes keep leaves and links apart (RFC 9162, section 2.1.1).  body is JSON in exactly this field order,
-without spaces, keys of data sorted; it is stored and never made again, so a later encoder cannot break a chain.
+without spaces; data has the fields of its kind in the order of payload.py, and sorted keys in maps.  It is stored and
+never made again, so a later encoder cannot break a chain.
 A record whose chain differs from its predecessor's begins a new chain (see keys): its link still covers the old one.
 """
 
@@ -20,6 +21,7 @@ import msgspec
 from sentinair.model.record import Stamp
 
 __all__ = [
+    "CHAIN_AT",
     "EMPTY",
     "GENESIS",
     "KEPT",
@@ -36,6 +38,7 @@ __all__ = [
 
 SALT_BYTES: Final = 16
 GENESIS: Final = bytes(32)
+CHAIN_AT: Final = slice(10, 42)  # of a body: the chain id stands behind `{"chain":"`
 KEPT: Final = frozenset({"epoch", "checkpoint", "retention"})
 """Kinds whose body is never erased: without them nothing could be verified."""
 
@@ -67,7 +70,9 @@ class Row(NamedTuple):
 
 
 def encode_data(data: object) -> bytes:
-    """data as canonical JSON: sorted keys, no spaces; bytes must have been turned to hex by the caller.
+    """data as canonical JSON: sorted keys in maps, fields of structs in their order, no spaces.
+
+    bytes must have been turned to hex by the caller.
 
     Raises TypeError for what JSON cannot hold (a non-text key that is no number, a set of mixed types).
     """

@@ -7,7 +7,17 @@ import sqlite3
 
 from sentinair.errors import DataFault
 from sentinair.model.record import Stamp
-from sentinair.store.chain import EMPTY, SALT_BYTES, Head, Row, build, leaf_of, link_of, prefix_of
+from sentinair.store.chain import (
+    CHAIN_AT,
+    EMPTY,
+    SALT_BYTES,
+    Head,
+    Row,
+    build,
+    leaf_of,
+    link_of,
+    prefix_of,
+)
 
 __all__ = ["Draft", "check_tail", "read_head"]
 
@@ -68,7 +78,7 @@ def _check(row: Row, seq: int, link: bytes) -> None:
     if row.seq != seq + 1:
         raise DataFault("records are missing from the ledger", where=f"record {seq + 1}")
     if row.salt is not None and row.body is not None:
-        chain = row.body[10:42].decode("ascii", "replace")
+        chain = row.body[CHAIN_AT].decode("ascii", "replace")
         prefix = prefix_of(chain, row.seq, row.kind, row.time, row.boot, row.mono)
         if not row.body.startswith(prefix):
             raise DataFault("the columns are not what the body says", where=f"record {row.seq}")

@@ -13,6 +13,7 @@ from typing import Final
 
 from sentinair.model.record import Stamp
 from sentinair.settings.types import StoreSettings
+from sentinair.store.chain import CHAIN_AT
 from sentinair.store.checkpoint import (
     Limits,
     Marks,
@@ -31,7 +32,6 @@ from sentinair.store.session import Session, all_data
 __all__ = ["Sealer", "start_chain"]
 
 _SECOND_NS: Final = 1_000_000_000
-_CHAIN_AT: Final = slice(10, 42)  # of a body: see chain.prefix_of
 
 
 class Sealer:
@@ -129,7 +129,7 @@ class Sealer:
         self._previous = None
         if row is not None:
             self.last_checkpoint_ns = row[2]
-            if bytes(row[1][_CHAIN_AT]) == self.ring.chain.encode():
+            if bytes(row[1][CHAIN_AT]) == self.ring.chain.encode():
                 self._previous = row[0]
 
 

@@ -12,13 +12,12 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from sentinair.store.chain import EMPTY, Head
+from sentinair.store.chain import CHAIN_AT, EMPTY, Head
 from sentinair.store.payload import RetentionData
 from sentinair.store.seals import EpochData
 
-__all__ = ["CHAIN_AT", "UNDECODABLE", "Body", "Finding", "Forgotten", "Kept", "Plan", "make_plan"]
+__all__ = ["UNDECODABLE", "Body", "Finding", "Forgotten", "Kept", "Plan", "make_plan"]
 
-CHAIN_AT: Final = slice(10, 42)  # of a body: the chain id stands behind `{"chain":"`
 UNDECODABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)
 """What msgspec raises for bytes that are not of the wanted form; ValueError: text that is no UTF-8; RecursionError: too deep."""
 Data = TypeVar("Data")

@@ -12,15 +12,13 @@ from typing import Final
 
 import msgspec
 
+from sentinair.store.alerts import Shelf
 from sentinair.store.chain import GENESIS, KEPT, prefix_of
 from sentinair.store.verify_batches import Batches, BatchSum
 from sentinair.store.verify_plan import UNDECODABLE, Body, Finding, Kept, Plan
 from sentinair.store.verify_seals import signer_of
 
-__all__ = ["Shelf", "Span", "scan"]
-
-Shelf = tuple[str, str, str, str]
-"""severity, status, category, source"""
+__all__ = ["Span", "scan"]
 
 MAX_FINDINGS: Final = (
     50  # of one span: one bad record is enough to fail, more help to see what happened

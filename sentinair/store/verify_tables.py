@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from sentinair.store.alerts import Shelf
 from sentinair.store.files import SUM_BYTES, files_digest, files_sum
 from sentinair.store.payload import GapData, LaneData, RestoredData, StreamData
 from sentinair.store.schema import APPLICATION_ID, VERSION, expected_objects, stored_objects
 from sentinair.store.verify_plan import Body, Kept
-from sentinair.store.verify_span import Shelf
 
 __all__ = [
     "MAX_LINES",

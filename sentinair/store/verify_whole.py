@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sentinair.store import verify_tables as tables
+from sentinair.store.alerts import Shelf
 from sentinair.store.chain import columns_digest
 from sentinair.store.payload import LaneData
 from sentinair.store.verify_batches import Gone
 from sentinair.store.verify_plan import UNDECODABLE, Finding, Forgotten, Plan
 from sentinair.store.verify_seals import Seals, check_seals
-from sentinair.store.verify_span import Shelf, Span
+from sentinair.store.verify_span import Span
 
 __all__ = ["judge"]
 

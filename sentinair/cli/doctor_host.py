@@ -15,12 +15,15 @@ import sentinair
 from sentinair.cli.doctor_findings import Finding, fail, ok, warn
 from sentinair.kernel import cnproc, fanotify, inotify, psutil_source
 from sentinair.model.ports import Probe
+from sentinair.roles.prepare import QUEUE_LIMIT
+from sentinair.roles.separation import PLACES
+from sentinair.settings.types import FilesSettings
 
 __all__ = ["abilities", "capabilities", "clock", "interpreter", "python", "queue", "role_users"]
 
 OLDEST: Final = (3, 11)
-WANTED_QUEUE: Final = 262_144  # fs.fanotify.max_queued_events, about 28 MB
-ROLE_USERS: Final = ("sentinair", "sentinair-sensor", "sentinair-api", "sentinair-fwd")
+ROLE_USERS: Final = tuple(sorted({place.user for place in PLACES.values()}))
+WANTED_QUEUE: Final = FilesSettings().max_queued_events
 NEEDED: Final = {
     2: "DAC_READ_SEARCH",
     12: "NET_ADMIN",
@@ -110,9 +113,8 @@ def _ability(probe: Probe, instead: str) -> Finding:
 
 
 def queue() -> Iterator[Finding]:
-    path = Path("/proc/sys/fs/fanotify/max_queued_events")
     try:
-        found = int(path.read_text(encoding="ascii"))
+        found = int(QUEUE_LIMIT.read_text(encoding="ascii"))
     except (OSError, ValueError):
         yield warn(
             "queue",

@@ -17,7 +17,7 @@ from sentinair.errors import StorageFault
 from sentinair.ipc.sockets import listen
 from sentinair.settings.guarded import check_owned
 
-__all__ = ["SOCKETS", "make_sockets", "make_state", "set_queue_size"]
+__all__ = ["QUEUE_LIMIT", "SOCKETS", "make_sockets", "make_state", "set_queue_size"]
 
 SOCKETS: Final = {  # name: owner and group of the socket while roles are separated
     "sensor": ("sentinair-sensor", "sentinair-sensor"),

@@ -28,8 +28,6 @@ _RECORD_OF_VERB: Final = {
     "false_positive": "alert.false_positive",
     "reopen": "alert.reopened",
 }
-
-
 _packer: Final = msgspec.msgpack.Encoder()
 _details: Final = msgspec.msgpack.Decoder(dict[str, object])
 

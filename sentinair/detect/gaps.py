@@ -25,7 +25,7 @@ __all__ = ["LOST", "OWN_STATE", "GapDetector", "detector"]
 LOST: Final = "sentinair-events-lost"
 OWN_STATE: Final = "sentinair-own-state-changed"
 _CHANGES: Final = CREATE | WRITE | ATTRIB | RENAME | DELETE
-# What the lanes and reasons of a GapEvent mean, for a person.
+# What the reason of a GapEvent means, for a person.
 _REASONS: Final = {
     "overflow": "the kernel's queue was full",
     "enobufs": "the kernel's socket buffer was full",

@@ -4,7 +4,7 @@
     event     one thing that happened; a gap says others were lost; a listing tells what a directory holds
     alert     a detector's judgement (detection) and what becomes of it (alert)
     record    one entry of the ledger
-    ports     the protocols monitors, detectors and kernel sources fulfil
+    ports     what a kernel ability says of itself; the protocols of clocks and detectors
 
 Kernel paths and arguments are bytes as the kernel gave them; what is unknown is None.
 Wire form is msgpack with structs as arrays, so a field may only ever be added at the end, with a default.

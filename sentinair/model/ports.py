@@ -1,4 +1,4 @@
-"""The protocols between floors: what a source, a monitor and a detector must be able to do."""
+"""What passes between floors: what a kernel ability says of itself, the clock, and what a detector must be able to do."""
 
 from __future__ import annotations
 

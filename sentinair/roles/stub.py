@@ -1,4 +1,4 @@
-"""A role whose work comes with a later issue: it starts, reports its health to the engine, and stops."""
+"""A role whose work is still to come: it starts, reports its health to the engine, and stops."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     defaults   the lists that ship
     types      every setting: type, default, range, meaning
-    guarded    reading what only root or we could have written; writing in one piece
+    guarded    who owns a file, reading what only root or we could have written, writing in one piece
     nodes      YAML text to plain values and their lines, refusing what is unsafe
     convert    plain values to the settings types, collecting all faults
     checks     what one setting alone cannot say
@@ -12,5 +12,5 @@
     set        one scalar changed in a YAML file, comments kept
     describe   the settings as a table, for the manual and the command line
 
-Sensor and execs import only types, guarded and compiled.
+Sensor and execs import only types (with defaults), guarded and compiled.
 """

@@ -1,7 +1,7 @@
 """One open connection of the writer with everything it keeps in memory of the file.
 
 After any failure a session is thrown away and the next one reads all of it anew: a failed fsync may have lost
-pages that the kernel reports clean (FACTS of fsync(2), "Calling fsync after an error").
+pages that the kernel reports clean (fsync(2), ERRORS, EIO).
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from typing import Annotated, Final
 import msgspec
 
 from sentinair.errors import DataFault
-from sentinair.model.event import Int64, Observation
+from sentinair.model.event import Observation
 from sentinair.model.ports import Probe
-from sentinair.model.process import FileId, Process
+from sentinair.model.process import FileId, Int64, Process
 
 __all__ = [
     "VERSION",

@@ -14,7 +14,7 @@ from typing import Final
 from sentinair.model.event import FileState
 from sentinair.model.process import FileId
 
-__all__ = ["identity", "state"]
+__all__ = ["held", "identity", "state"]
 
 _statx = ctypes.CDLL(None, use_errno=True).statx
 _statx.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_char_p)
@@ -26,6 +26,17 @@ _SIZE: Final = 256
 # struct statx of linux/stat.h: uid gid mode, ino size, ctime mtime, device; device is major and minor number.
 _WHOLE: Final = struct.Struct("=20xIIH2xQQ48xqI4xqI12xII")
 _ID: Final = struct.Struct("=32xQ56xqI28xII")
+
+
+_LAST: Final = (1 << 63) - 1
+
+
+def held(number: int) -> int:
+    """number, or the nearest that 64 bits hold.
+
+    Anybody may date a file to any second of 64 bits (utimensat(2)), which tmpfs keeps: too many nanoseconds.
+    """
+    return max(-_LAST, min(number, _LAST))
 
 
 def state(at: int, name: bytes) -> FileState | None:
@@ -46,11 +57,11 @@ def state(at: int, name: bytes) -> FileState | None:
         mode,
         uid,
         gid,
-        size,
+        held(size),
         inode,
         os.makedev(major, minor),
-        msecs * 1_000_000_000 + mnanos,
-        csecs * 1_000_000_000 + cnanos,
+        held(msecs * 1_000_000_000 + mnanos),
+        held(csecs * 1_000_000_000 + cnanos),
     )
 
 
@@ -60,4 +71,4 @@ def identity(at: int, name: bytes) -> FileId | None:
     if _statx(at, name, _DONT_SYNC | _NO_AUTOMOUNT, _BASIC, room):
         return None
     inode, secs, nanos, major, minor = _ID.unpack_from(room)
-    return FileId(os.makedev(major, minor), inode, secs * 1_000_000_000 + nanos)
+    return FileId(os.makedev(major, minor), inode, held(secs * 1_000_000_000 + nanos))

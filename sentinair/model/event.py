@@ -6,11 +6,11 @@ An event's key is (sender, run, lane, seq): `Batch` carries the first three, seq
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
-from sentinair.model.process import FileId, Process
+from sentinair.model.process import FileId, Int64, Pid, Process, Unsigned, Word
 
 __all__ = [
     "ACTIONS",
@@ -27,7 +27,6 @@ __all__ = [
     "FileState",
     "GapEvent",
     "HashEvent",
-    "Int64",
     "Listing",
     "Observation",
     "ProcessEvent",
@@ -58,21 +57,17 @@ def action_names(actions: int) -> list[str]:
     return [name for bit, name in ACTIONS.items() if actions & bit]
 
 
-Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-"""What the database can hold: a decoder refuses more, where it comes in."""
-
-
 class FileState(msgspec.Struct, frozen=True, array_like=True):
     """What lstat says of one name. mode holds type and permission bits; sizes in bytes, times in ns since the epoch."""
 
-    mode: int
-    uid: int
-    gid: int
-    size: int
-    inode: int
-    device: int
-    mtime_ns: int
-    ctime_ns: int
+    mode: Word
+    uid: Word
+    gid: Word
+    size: Int64
+    inode: Unsigned
+    device: Unsigned
+    mtime_ns: Int64
+    ctime_ns: Int64
 
 
 class Event(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
@@ -86,16 +81,16 @@ class FileEvent(Event, frozen=True, array_like=True, kw_only=True, tag="file"):
     """One or more changes to one name, as the kernel told them, merged within one read."""
 
     path: bytes  # absolute
-    actions: int  # bits of ACTIONS
+    actions: Word  # bits of ACTIONS
     old_path: bytes | None = None  # the name before a rename, where the source tells it
     state: FileState | None = (
         None  # None with absent: gone when looked at; None without: could not be looked at
     )
     absent: bool = False
-    pid: int | None = (
+    pid: Pid | None = (
         None  # None: this source cannot know, or the writer is in no namespace of ours
     )
-    start: int | None = None  # start of that process, clock ticks since boot; None: it was gone
+    start: Int64 | None = None  # start of that process, clock ticks since boot; None: it was gone
     critical: bool = False  # configured as critical: travels in the vital lane
     hash_wanted: bool = False  # configured for hashing: a HashEvent follows
     directory: bool = False  # the source said it is (or was) one; state says it too while it stands
@@ -106,9 +101,9 @@ class ProcessEvent(Event, frozen=True, array_like=True, kw_only=True, tag="proce
 
     action: str  # exec | exit | setid | inventory
     process: Process
-    exit_code: int | None = None  # wait status as of wait(2), exit only
-    old_uid: int | None = None  # setid only
-    new_uid: int | None = None  # setid only: effective uid after the change
+    exit_code: Word | None = None  # wait status as of wait(2), exit only
+    old_uid: Word | None = None  # setid only
+    new_uid: Word | None = None  # setid only: effective uid after the change
     sha256: bytes | None = None  # of the executable, when it was known already
 
 

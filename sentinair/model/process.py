@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-__all__ = ["MAX_PARENTS", "FileId", "Parent", "Process"]
+__all__ = ["MAX_PARENTS", "FileId", "Int64", "Parent", "Pid", "Process", "Unsigned", "Word"]
+
+# What the kernel can say; a decoder refuses more, where it comes in: the database and struct(3) would later.
+Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Unsigned = Annotated[int, msgspec.Meta(ge=0)]  # msgpack itself holds no more than 64 bits
+Word = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]  # modes and user ids
+Pid = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1)]
 
 MAX_PARENTS = 16  # a longer chain is cut; init is reached in far fewer steps on any real host
 
@@ -12,16 +20,16 @@ MAX_PARENTS = 16  # a longer chain is cut; init is reached in far fewer steps on
 class FileId(msgspec.Struct, frozen=True, array_like=True):
     """Identity of one state of one file: as long as these are equal, so is the content's hash."""
 
-    device: int
-    inode: int
-    ctime_ns: int
+    device: Unsigned
+    inode: Unsigned
+    ctime_ns: Int64
 
 
 class Parent(msgspec.Struct, frozen=True, array_like=True):
     """One step of a parent chain."""
 
-    pid: int
-    start: int | None  # clock ticks since boot; None: gone before it could be read
+    pid: Pid
+    start: Int64 | None  # clock ticks since boot; None: gone before it could be read
     exe: bytes | None
     argv: tuple[bytes, ...] | None = None
 
@@ -32,20 +40,20 @@ class Process(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     pid alone is reused by the kernel; pid and start together name one process of this boot.
     """
 
-    pid: int
-    start: int | None = (
+    pid: Pid
+    start: Int64 | None = (
         None  # clock ticks since boot, field 22 of /proc/pid/stat; None: not read in time
     )
-    ppid: int | None = None
+    ppid: Pid | None = None
     exe: bytes | None = None  # raw path without the kernel's " (deleted)"
     argv: tuple[bytes, ...] | None = None  # masked by the engine before it is stored
     cwd: bytes | None = None
-    uid: int | None = None  # real uid
-    auid: int | None = None  # login uid; None: unknown or never logged in
+    uid: Word | None = None  # real uid
+    auid: Word | None = None  # login uid; None: unknown or never logged in
     exe_id: FileId | None = None
     deleted: bool = False  # the executable has no name any more
     memfd: bool = False  # the executable never had a name on disk
     masked: bool = False  # secrets in argv were replaced
     exited: bool = False  # was gone when looked at
     parents: tuple[Parent, ...] = ()  # nearest first, joined by the engine
-    euid: int | None = None  # effective uid: what it may do now
+    euid: Word | None = None  # effective uid: what it may do now

@@ -17,6 +17,7 @@ import msgspec
 
 from sentinair.kernel import procfs
 from sentinair.kernel.records import Change, Sweep
+from sentinair.kernel.statx import held
 from sentinair.model.event import CREATE, OPEN, RENAME, WRITE, FileEvent, FileState
 from sentinair.model.process import Process
 from sentinair.monitors.watch import CRITICAL, HASHED
@@ -45,8 +46,8 @@ def state_of(path: bytes) -> tuple[FileState | None, bool]:
             found.st_size,
             found.st_ino,
             found.st_dev,
-            found.st_mtime_ns,
-            found.st_ctime_ns,
+            held(found.st_mtime_ns),
+            held(found.st_ctime_ns),
         ),
         False,
     )

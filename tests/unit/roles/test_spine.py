@@ -462,3 +462,20 @@ def test_a_second_connection_of_a_living_sender_ends_the_first_and_is_no_new_run
     with pytest.raises(DataFault):
         list(first.sender.receive())
     assert bed.records("gap") == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        file(b"/a", state=msgspec.structs.replace(STATE, mode=1 << 40)),
+        file(b"/a", state=msgspec.structs.replace(STATE, mtime_ns=BOUND)),
+        file(b"/a", pid=1 << 31),
+        msgspec.structs.replace(exec_of(1), process=Process(pid=-1)),
+        msgspec.structs.replace(exec_of(1), process=Process(pid=1, exe_id=FileId(-1, 2, 3))),
+    ],
+)
+def test_numbers_no_kernel_gives_are_refused(bed: Bed, event: Observation) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    with pytest.raises(DataFault):
+        sensor.batch([event])

@@ -122,7 +122,8 @@ def _kill_all(
             oracle.look()
             secs = _kill(agent, role)
             deaths[role] += 1
-            promises.keep(secs is not None, f"{role} comes back after its death")
+            before = f"death {number} of {order}"
+            promises.keep(secs is not None, f"{role} comes back after its death; {before}")
             back.setdefault(role, []).append(secs if secs is not None else 60.0)
     finally:
         load.end()
@@ -184,7 +185,11 @@ def _judged(
         "missing": missing,
         "twice": twice + again,
         "gaps": dict(gaps),
-        "other_gaps": sum(gap.reason != "sender_death" for gap in stored.gaps()),
+        "other_gaps": [
+            f"{gap.source} {gap.reason}: {gap.lost}"
+            for gap in stored.gaps()
+            if gap.reason != "sender_death"
+        ],
         "difference": str(difference),
     }
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from sentinair.detect.rule_yaml import Faults, compose
+from sentinair.detect.rule_yaml import MAX_BYTES, Faults, compose
 from sentinair.detect.sigma_parse import parse_rule
 from sentinair.detect.sigma_rule import Rule
-from sentinair.errors import ConfigFault, Fault
+from sentinair.errors import ConfigFault, Fault, SentinairError
+from sentinair.settings.guarded import check_folder, read_guarded
 
 __all__ = ["RulesRead", "load_rules", "read_rule", "read_rules"]
 
@@ -30,19 +31,27 @@ def read_rule(text: bytes, file: str) -> tuple[Rule | None, list[Fault]]:
 
 
 def read_rules(directory: Path) -> RulesRead:
-    """Every *.yml and *.yaml below directory.  A folder that cannot be read is a fault too."""
+    """Every *.yml and *.yaml below directory.
+
+    A folder that cannot be read is a fault too, and so is a folder or a file that others could have written: who
+    changes a rule can blind the agent.
+    """
     rules: dict[str, Rule] = {}
     faults: list[Fault] = []
     try:
-        files = sorted(p for p in directory.rglob("*") if p.suffix in {".yml", ".yaml"})
-        if not directory.is_dir():
-            raise NotADirectoryError(20, "no such folder")
-    except OSError as fault:
+        check_folder(directory)
+        found_there = sorted(directory.rglob("*"))
+    except (SentinairError, OSError) as fault:
         return RulesRead((), (_unreadable(directory, fault),))
-    for path in files:
+    for path in found_there:
+        is_rule = path.suffix in {".yml", ".yaml"}
         try:
-            text = path.read_bytes()
-        except OSError as fault:
+            if not is_rule:
+                if path.is_dir():
+                    check_folder(path)
+                continue
+            text = read_guarded(path, MAX_BYTES)
+        except (SentinairError, OSError) as fault:
             faults.append(_unreadable(path, fault))
             continue
         rule, found = read_rule(text, str(path))
@@ -57,7 +66,9 @@ def read_rules(directory: Path) -> RulesRead:
     return RulesRead(tuple(rules.values()), tuple(faults))
 
 
-def _unreadable(path: Path, fault: OSError) -> Fault:
+def _unreadable(path: Path, fault: SentinairError | OSError) -> Fault:
+    if isinstance(fault, SentinairError):
+        return Fault(fault.what, where=fault.where, remedy=fault.remedy)
     return Fault(
         f"cannot be read: {fault.strerror}",
         where=str(path),

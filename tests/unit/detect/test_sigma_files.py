@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,25 @@ def test_all_faults_of_a_folder_come_at_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_a_fault() -> None:
     (fault,) = read_rules(Path("/nonexistent/rules")).faults
     assert "/nonexistent/rules: cannot be read" in str(fault)
+
+
+def test_a_rule_that_others_could_have_written_is_a_fault_and_a_fifo_never_hangs(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "open.yml").write_text(GOOD)
+    (tmp_path / "open.yml").chmod(0o666)
+    (tmp_path / "link.yml").symlink_to("open.yml")
+    os.mkfifo(tmp_path / "pipe.yml")
+    (tmp_path / "sub").mkdir(mode=0o755)
+    (tmp_path / "sub").chmod(0o777)
+    read = read_rules(tmp_path)
+    assert read.rules == ()
+    assert [str(fault).removeprefix(f"{tmp_path}/").split(";")[0] for fault in read.faults] == [
+        "link.yml: is a symbolic link",
+        "open.yml: has mode 0666, others may write it",
+        "pipe.yml: is not a regular file",
+        "sub: has mode 0777, others may write it",
+    ]
 
 
 def test_a_detector_without_usable_rules_does_not_start(tmp_path: Path) -> None:

@@ -21,11 +21,10 @@ __all__ = ["run"]
     type=click.Path(path_type=Path),
     help="Watch this path and all below it instead of the configured ones. May be repeated.",
 )
-@click.pass_context
 @pass_places
-def run(places: Places, ctx: click.Context, watch: tuple[Path, ...]) -> None:
+def run(places: Places, watch: tuple[Path, ...]) -> None:
     """Run all roles in the foreground.
 
     Prints one line "ready" with what works and what does not; ends on Ctrl-C.
     """
-    ctx.exit(main(places.config, places.state, tuple(path.absolute() for path in watch)))
+    main(places.config, places.state, tuple(path.absolute() for path in watch))

@@ -57,7 +57,7 @@ class Batch(msgspec.Struct, frozen=True, array_like=True, tag="batch"):
 
 
 class Health(msgspec.Struct, frozen=True, array_like=True, tag="health"):
-    """What a sender's monitors did since the last one; sent every 10 s and when a state changes."""
+    """What a sender's monitors did since the last one; sent every 10 s and after each Welcome."""
 
     monitors: dict[str, bool]  # monitor to: did it tick since the last message
     counters: dict[str, int]  # e.g. "own_writes_dropped", "bulk_bytes"; totals of this run

@@ -92,7 +92,7 @@ class FileEvent(Event, frozen=True, array_like=True, kw_only=True, tag="file"):
     )
     start: Int64 | None = None  # start of that process, clock ticks since boot; None: it was gone
     critical: bool = False  # configured as critical: travels in the vital lane
-    hash_wanted: bool = False  # configured for hashing: a HashEvent follows
+    hash_wanted: bool = False  # configured for hashing: a HashEvent follows unless it goes first
     directory: bool = False  # the source said it is (or was) one; state says it too while it stands
 
 
@@ -112,7 +112,7 @@ class GapEvent(Event, frozen=True, array_like=True, kw_only=True, tag="gap"):
 
     gap_id: bytes  # 8 random bytes, made by who noticed
     source: str  # "fanotify", "inotify", "cnproc", a lane ("sensor/bulk"), or a sender ("sensor")
-    reason: str  # overflow | enobufs | lane_full | sender_death | mark_failed
+    reason: str  # overflow | enobufs | lane_full | sender_death | restart | mark_failed
     lost: Int64 | None  # None: cannot be counted
     since_ns: Int64  # the interval in which events were lost, wall clock
     until_ns: Int64

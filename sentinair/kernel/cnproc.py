@@ -232,18 +232,20 @@ class ProcConnector:
         """Make one message on each CPU that we may run on.  True if there was any."""
         name = ctypes.create_string_buffer(16)
         home = os.sched_getaffinity(0)
-        visited = False
+        visited = moved = False
         if self._libc.prctl(_PR_GET_NAME, name, 0, 0, 0):
             return False
         try:
             for cpu in range(os.cpu_count() or 1):
                 try:
                     os.sched_setaffinity(0, {cpu})
-                except OSError:  # offline, or not in our cpuset: its next message will tell
+                except OSError:  # offline, not for us, or filtered: its next message will tell
                     continue
+                moved = True
                 visited |= self._libc.prctl(_PR_SET_NAME, name, 0, 0, 0) == 0
         finally:
-            os.sched_setaffinity(0, home)
+            if moved:
+                os.sched_setaffinity(0, home)
         return visited
 
 

@@ -11,7 +11,6 @@ import ctypes
 import errno
 import os
 import resource
-import tempfile
 from typing import Final
 
 import msgspec
@@ -139,7 +138,7 @@ def _checked(result: int, call: str) -> int:
 
 
 def probe() -> tuple[Probe, Level | None]:
-    """What works here, found by marking the file system of the temporary directory and letting go again."""
+    """What works here, found by marking the root file system and letting go again: under the unit no other is sure."""
     why = ""
     for level in LEVELS:
         try:
@@ -148,7 +147,7 @@ def probe() -> tuple[Probe, Level | None]:
             why = _reason(fault)
             continue
         try:
-            group.mark_filesystem(os.fsencode(tempfile.gettempdir()))
+            group.mark_filesystem(b"/")
         except OSError as fault:
             why = _reason(fault)
             # the file system may be at fault, not the kernel: marks are tried one by one later

@@ -121,7 +121,7 @@ def test_the_walls_of_each_role_are_pinned(role: str) -> None:
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_no_setting_is_given_twice_with_another_value(role: str) -> None:
-    may_repeat = {"SystemCallFilter", "PropagatesStopTo", "ExecStartPre"}
+    may_repeat = {"SystemCallFilter"}
     names = [line.partition("=")[0] for line in lines(SERVICES[role])]
     assert sorted({n for n in names if names.count(n) > 1} - may_repeat) == []
 
@@ -131,20 +131,35 @@ def test_no_role_that_listens_hides_who_connects() -> None:
         assert "PrivateUsers=yes" not in lines(SERVICES[role])
 
 
-def test_a_crash_of_the_engine_does_not_restart_the_senders() -> None:
+def test_a_crash_of_the_engine_neither_stops_nor_restarts_the_other_roles() -> None:
+    assert not [x for x in lines("sentinair.service") if x.startswith("PropagatesStopTo=")]
+    ties = ("PartOf=", "BindsTo=", "Requires=", "Requisite=", "StopPropagatedFrom=")
     for role in ("sensor", "execs", "api", "forwarder"):
         given = lines(SERVICES[role])
-        assert not [
-            x for x in given if x.startswith(("PartOf=", "BindsTo=", "Requires=", "Requisite="))
-        ]
+        assert not [x for x in given if x.startswith(ties)]
         assert "After=sentinair.service" in given
 
 
 def test_stopping_the_engine_by_hand_stops_every_other_unit() -> None:
-    stops = " ".join(x for x in lines("sentinair.service") if x.startswith("PropagatesStopTo="))
-    others = {path.name for path in UNITS.glob("sentinair-*.*")}
-    assert others
-    assert {name for name in others if name not in stops} == set()
+    given = lines("sentinair.service")
+    others = " ".join(sorted(name for name in SERVICES.values() if name != "sentinair.service"))
+    for name, words in (("ExecStop", "stop"), ("ExecStartPost", "--no-block start")):
+        (line,) = [x for x in given if x.startswith(f"{name}=")]
+        command, _, named = line.partition(f"=-+/bin/systemctl {words} ")
+        assert command == name
+        assert " ".join(sorted(named.split())) == others
+    for path in UNITS.glob("sentinair-*.socket"):
+        assert "PartOf=sentinair.service" in lines(path.name)
+
+
+def test_each_filter_lets_through_what_the_role_was_seen_to_need() -> None:
+    assert "SystemCallFilter=setpriority" in lines("sentinair-sensor.service")
+    assert "SystemCallFilter=sched_setaffinity" in lines("sentinair-execs.service")
+
+
+def test_only_the_reader_itself_runs_in_real_time() -> None:
+    (line,) = [x for x in lines("sentinair-execs.service") if x.startswith("ExecStartPre=")]
+    assert line.startswith("ExecStartPre=+/usr/bin/chrt --other 0 ")
 
 
 def test_the_control_socket_is_for_administrators_only() -> None:
@@ -209,7 +224,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     units.mkdir(parents=True)
     for path in UNITS.glob("sentinair*.*"):
         shutil.copy(path, units)
-    for name in ("opt/sentinair/.venv/bin/python", "opt/sentinair/.venv/bin/sentinair", "bin/sh"):
+    for name in (
+        "opt/sentinair/.venv/bin/python",
+        "opt/sentinair/.venv/bin/sentinair",
+        "bin/systemctl",
+        "usr/bin/chrt",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/bin/true", root / name)
     if not Path("/usr/lib/systemd/system/sysinit.target").exists():

@@ -116,6 +116,19 @@ def test_affinity_is_as_before_after_visiting_all_cpus() -> None:
         assert made.received > received
 
 
+def test_a_filter_that_refuses_affinity_does_not_refuse_the_connector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(pid: int, cpus: set[int]) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    with closing(ProcConnector(1 << 20)) as made:
+        made.knock()
+        made.read(1000)
+        assert made.received
+
+
 def test_closing_leaves_no_descriptor() -> None:
     before = len(os.listdir("/proc/self/fd"))
     made = ProcConnector(1 << 20)

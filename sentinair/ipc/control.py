@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from pathlib import Path
 from typing import Final
 
@@ -88,7 +89,13 @@ def call(
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(timeout_secs)
         try:
-            link.connect(where)
+            _connect(link, where, time.monotonic() + timeout_secs)
+        except BlockingIOError as fault:
+            raise EngineAbsent(
+                f"the engine took no connection within {timeout_secs:g} s",
+                where=where,
+                remedy="try again; others crowd its socket",
+            ) from fault
         except PermissionError as fault:
             raise PermissionFault(
                 "you may not ask the engine",
@@ -112,6 +119,21 @@ def call(
         kind = _KINDS.get(answer.fault.status, SentinairError)
         raise kind(answer.fault.what, where=answer.fault.where, remedy=answer.fault.remedy)
     return answer.result
+
+
+def _connect(link: socket.socket, where: str, by: float) -> None:
+    """Raises BlockingIOError where the queue of a listening socket is full until `by`, else OSError."""
+    while True:
+        try:
+            link.connect(where)
+        except (
+            BlockingIOError
+        ):  # a unix socket does not wait for room by itself: EAGAIN, connect(2)
+            if time.monotonic() >= by:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _read_answer(link: socket.socket) -> Answer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -88,3 +90,18 @@ def test_an_answer_that_is_none_is_a_data_fault(tmp_path: Path) -> None:
 def test_bytes_that_are_no_request_are_a_data_fault(junk: bytes) -> None:
     with pytest.raises(DataFault):
         decode_request(junk)
+
+
+def test_a_crowded_socket_is_waited_for_and_not_called_a_dead_engine(tmp_path: Path) -> None:
+    path = tmp_path / "c.sock"
+    server = listen(path)
+    server.listen(0)
+    crowd = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    for one in crowd:
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            one.connect(str(path))
+    with server, pytest.raises(EngineAbsent, match="took no connection"):
+        call(path, "status", timeout_secs=0.1)
+    for one in crowd:
+        one.close()

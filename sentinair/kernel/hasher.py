@@ -109,11 +109,13 @@ class HashWorker:
                 found.append(failed)
         return found
 
-    def close(self) -> None:
-        """Give up what waits and end the child."""
+    def close(self) -> list[HashRequest]:
+        """Give up what waits and end the child; returns what is given up."""
+        waiting = [*([] if self._current is None else [self._current]), *self._waiting]
         self._waiting.clear()
         self._current = None
         self._end_child(kill=True)
+        return waiting
 
     def _next(self) -> HashResult | None:
         """Hand the next request to the child, unless it is busy.  A result only if there can be no child."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Final
 
@@ -90,8 +91,11 @@ class Hashes:
         }
 
     def close(self) -> None:
-        """Give up what waits: the next start lists all files again."""
-        self._worker.close()
+        """Give up what waits, and say so: nobody asks for it again."""
+        unread = self._quiet.take(math.inf, len(self._quiet))
+        wishes = [*self._worker.close(), *(HashRequest(path) for path in unread)]
+        if wishes:
+            self._tell([HashResult(wish, None, None, "the sensor ended first") for wish in wishes])
 
     def _tell(self, answers: list[HashResult]) -> None:
         events = [

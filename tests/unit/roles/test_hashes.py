@@ -71,3 +71,16 @@ def test_executables_are_not_hashed_where_the_settings_do_not_want_it() -> None:
     bench.hashes.turn(1.0)
     assert bench.told() == []
     bench.hashes.close()
+
+
+def test_what_still_waits_at_the_end_is_said_to_have_no_hash(bench: Bench) -> None:
+    bench.hashes.note(changed(b"/waits"), 1.0)
+    bench.hashes.executable(AskHash(b"/nowhere/x", FileId(1, 2, 3), 0, 5))
+    bench.hashes.close()
+    told = {event.path: (event.of, event.unsure) for event in bench.told()}
+    assert told == {
+        b"/waits": (None, "the sensor ended first"),
+        b"/nowhere/x": (5, "the sensor ended first"),
+    }
+    bench.hashes.close()
+    assert bench.told() == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -17,6 +17,7 @@ from sentinair.monitors.watch import Watch
 
 __all__ = ["Source", "Tree", "TreeSweep"]
 
+MAX_REFUSED: Final = 1000  # beyond the limit of watches every directory is refused
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
 _OVERFLOW, _IGNORED, _ISDIR = 0x4000, 0x8000, 0x40000000
 _RENAME = 0x10000000  # FAN_RENAME: what a Change calls a paired rename
@@ -61,7 +62,10 @@ class Tree:
         self._may_enter = may_enter
         self._paths: dict[int, bytes] = {}
         self._watches: dict[bytes, int] = {}
-        self.refused: dict[bytes, str] = {}
+        self.refused: dict[
+            bytes, str
+        ] = {}  # directories without a watch, and why: the first MAX_REFUSED
+        self.refused_more = 0  # refusals beyond these
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -69,6 +73,7 @@ class Tree:
     def rebuild(self) -> None:
         """Watch all that is to be watched now: at the start, and after records were lost."""
         self.refused.clear()
+        self.refused_more = 0
         for path in [path for path in self._watches if not os.path.isdir(path)]:
             self._forget(path)
         for root in self._watch.roots():
@@ -167,7 +172,10 @@ class Tree:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as fault:
-            self.refused[path] = fault.strerror or str(fault)
+            if path in self.refused or len(self.refused) < MAX_REFUSED:
+                self.refused[path] = fault.strerror or str(fault)
+            else:
+                self.refused_more += 1
             return False
         before = self._paths.get(watch)
         if before is not None and before != path:

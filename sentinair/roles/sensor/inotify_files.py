@@ -85,7 +85,7 @@ class InotifyFiles:
     def notes(self) -> tuple[str, ...]:
         refused = self._tree.refused
         some = tuple(f"{os.fsdecode(path)}: {why}" for path, why in list(refused.items())[:_MANY])
-        more = len(refused) - len(some)
+        more = len(refused) - len(some) + self._tree.refused_more
         return (*some, f"and {more} more") if more > 0 else some
 
     def close(self) -> None:

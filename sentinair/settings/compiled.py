@@ -30,7 +30,6 @@ class SensorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     state: (
         str  # absolute path of the state directory: watched, critical, and never by our own writes
     )
-    log_level: str = "info"
     lanes: Lanes = Lanes()
     files: FilesSettings = FilesSettings()
     processes: ProcessesSettings = ProcessesSettings()
@@ -46,7 +45,6 @@ def compile_settings(
         files = msgspec.structs.replace(files, watch=roots)
     return SensorSettings(
         state=os.path.abspath(state),
-        log_level=settings.agent.log_level,
         lanes=settings.agent.lanes,
         files=files,
         processes=settings.processes,

@@ -74,7 +74,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        _text("The least important line each process still writes to its log."),
+        _text(
+            "The least important line the engine still writes to its log; the senders write losses only."
+        ),
     ] = "info"
     lanes: Annotated[Lanes, _text("Queues from the senders to the engine.")] = Lanes()
 

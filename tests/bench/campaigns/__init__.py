@@ -9,6 +9,7 @@ kills        roles killed at random under load
 secrets      command lines with secrets: none may be found afterwards
 shutdown     a stop with events waiting
 bad_start    what a start refuses, and how it says so
+guest        the systemd units on a booted machine
 full_disk    no bytes or no inodes left, before the start and while running
 store        rows written beside the bare sqlite3 limit, and pages
 verify       how long proving a whole ledger takes

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-__all__ = ["END", "Cursor", "Span", "keys", "rows_of"]
+__all__ = ["END", "Cursor", "Interval", "keys", "rows_of"]
 
 _BODIES: Final = 500  # rows fetched by one statement
 _LAST: Final = (1 << 63) - 1
@@ -30,7 +30,7 @@ class Cursor(msgspec.Struct, frozen=True, order=True):
 END: Final = Cursor(_LAST, _LAST)
 
 
-class Span(msgspec.Struct, frozen=True):
+class Interval(msgspec.Struct, frozen=True):
     """since_ns <= time < until_ns; None: no bound."""
 
     since_ns: int | None = None
@@ -56,7 +56,7 @@ def keys(
     connection: sqlite3.Connection,
     table: str,
     groups: Sequence[int],
-    span: Span,
+    interval: Interval,
     after: Cursor,
     limit: int,
 ) -> list[Cursor]:
@@ -64,7 +64,7 @@ def keys(
 
     table: "events" or "alerts".
     """
-    since, until = span.bounds
+    since, until = interval.bounds
     until = min(until, after.time_ns)
     walks: list[Iterable[tuple[int, int]]] = [
         _walk(connection, _WALKS[table], (group, since, until, after.time_ns, after.id))

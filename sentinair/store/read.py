@@ -34,7 +34,7 @@ from sentinair.store.events import StoredEvent, decode_event, decode_process
 from sentinair.store.files import Files
 from sentinair.store.gaps import GapRow, gap_rows
 from sentinair.store.ledger import read_head
-from sentinair.store.pages import END, Cursor, Span, keys, rows_of
+from sentinair.store.pages import END, Cursor, Interval, keys, rows_of
 from sentinair.store.search import search
 
 __all__ = [
@@ -103,8 +103,8 @@ class Reader:
         """The next `limit` events below the cursor `after`, newest first."""
         with self._transaction() as connection:
             groups = self._groups("streams", kind=wanted.kind, source=wanted.source)
-            span = Span(wanted.since_ns, wanted.until_ns)
-            found = keys(connection, "events", groups, span, after or END, limit)
+            when = Interval(wanted.since_ns, wanted.until_ns)
+            found = keys(connection, "events", groups, when, after or END, limit)
             items = self._events([key.id for key in found])
         return EventPage(items, found[-1] if found and len(found) == limit else None)
 
@@ -139,11 +139,11 @@ class Reader:
         """The next `limit` alerts below the cursor `after`, newest first (with q: last raised first)."""
         with self._transaction() as connection:
             groups = self._alert_groups(wanted)
-            span = Span(wanted.since_ns, wanted.until_ns)
+            when = Interval(wanted.since_ns, wanted.until_ns)
             if wanted.q is None:
-                found = keys(connection, "alerts", groups, span, after or END, limit)
+                found = keys(connection, "alerts", groups, when, after or END, limit)
             else:
-                found = search(connection, wanted.q, groups, span, after or END, limit)
+                found = search(connection, wanted.q, groups, when, after or END, limit)
             items = self._alerts([key.id for key in found])
         return AlertPage(items, found[-1] if found and len(found) == limit else None)
 
@@ -186,15 +186,15 @@ class Reader:
         """How many match, counted up to cap (None: all); without times from counters, and then never capped."""
         with self._transaction():
             groups = self._groups("streams", kind=wanted.kind, source=wanted.source)
-            span = Span(wanted.since_ns, wanted.until_ns)
-            return self._count(("streams", "events", "stream"), groups, span, cap)
+            when = Interval(wanted.since_ns, wanted.until_ns)
+            return self._count(("streams", "events", "stream"), groups, when, cap)
 
     def count_alerts(self, wanted: AlertFilter, cap: int | None = COUNT_CAP) -> int:
         """How many match (q is not looked at), counted up to cap (None: all); without times from counters."""
         with self._transaction():
-            span = Span(wanted.since_ns, wanted.until_ns)
+            when = Interval(wanted.since_ns, wanted.until_ns)
             return self._count(
-                ("shelves", "alerts", "shelf"), self._alert_groups(wanted), span, cap
+                ("shelves", "alerts", "shelf"), self._alert_groups(wanted), when, cap
             )
 
     def gaps(self, *, open_only: bool = False) -> list[GapRow]:
@@ -286,12 +286,12 @@ class Reader:
         )
 
     def _count(
-        self, names: tuple[str, str, str], groups: Sequence[int], span: Span, cap: int | None
+        self, names: tuple[str, str, str], groups: Sequence[int], when: Interval, cap: int | None
     ) -> int:
         counters, table, column = names
         marks = ", ".join("?" * len(groups))
         total: int
-        if span == Span():
+        if when == Interval():
             query = f"SELECT coalesce(sum(count), 0) FROM {counters} WHERE id IN ({marks})"  # noqa: S608
             (total,) = self._connection.execute(query, tuple(groups)).fetchone()
             return total
@@ -299,7 +299,7 @@ class Reader:
             f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {column} IN ({marks})"  # noqa: S608 — our own names
             " AND time BETWEEN ? AND ? LIMIT ?)"
         )
-        arguments = (*groups, *span.bounds, -1 if cap is None else cap)
+        arguments = (*groups, *when.bounds, -1 if cap is None else cap)
         (total,) = self._connection.execute(query, arguments).fetchone()
         return total
 

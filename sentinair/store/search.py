@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from sentinair.store.pages import Cursor, Span
+from sentinair.store.pages import Cursor, Interval
 
 __all__ = ["search"]
 
@@ -18,7 +18,7 @@ def search(
     connection: sqlite3.Connection,
     q: str,
     shelves: Sequence[int],
-    span: Span,
+    interval: Interval,
     after: Cursor,
     limit: int,
 ) -> list[Cursor]:
@@ -31,7 +31,7 @@ def search(
     words = _WORD.findall(q)
     if not words:
         return []
-    since, until = span.bounds
+    since, until = interval.bounds
     match = " ".join(f'"{word[:-1]}"*' if word.endswith("*") else f'"{word}"' for word in words)
     marks = ", ".join("?" * len(shelves))
     rows = connection.execute(

@@ -24,7 +24,7 @@ from sentinair.store.seals import read_enrolment
 from sentinair.store.verify_plan import Finding, Plan, make_plan
 from sentinair.store.verify_seals import Seals
 from sentinair.store.verify_span import Span
-from sentinair.store.verify_tasks import Run, perform_all, tasks_for
+from sentinair.store.verify_tasks import Performer, perform_all, tasks_for
 from sentinair.store.verify_whole import judge
 
 __all__ = ["Finding", "Report", "check", "verify"]
@@ -108,7 +108,7 @@ def _report(
     connection: sqlite3.Connection,
     path: str,
     anchors: Mapping[bytes, str],
-    run: Run,
+    run: Performer,
     progress: Progress | None,
 ) -> Report:
     try:

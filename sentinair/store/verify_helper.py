@@ -26,7 +26,7 @@ from sentinair.store.access import open_read_only
 from sentinair.store.chain import Head
 from sentinair.store.ledger import read_head
 from sentinair.store.verify_plan import Plan
-from sentinair.store.verify_tasks import Done, Run, Task, perform, perform_all
+from sentinair.store.verify_tasks import Done, Performer, Task, perform, perform_all
 
 __all__ = ["serve", "started"]
 
@@ -66,7 +66,7 @@ def _ended() -> StorageFault:
 
 
 @contextmanager
-def started(database: Path, connection: sqlite3.Connection) -> Iterator[Run]:
+def started(database: Path, connection: sqlite3.Connection) -> Iterator[Performer]:
     """Starts the second process, brings it and connection to one snapshot, and ends it.
 
     Yields what performs tasks in both; in this process alone if the engine commits too fast for a common snapshot.

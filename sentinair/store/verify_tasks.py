@@ -19,7 +19,7 @@ from sentinair.store.verify_tables import (
     stream_sums,
 )
 
-__all__ = ["Done", "Run", "Task", "perform", "perform_all", "tasks_for"]
+__all__ = ["Done", "Performer", "Task", "perform", "perform_all", "tasks_for"]
 
 SPAN_RECORDS: Final = 25_000
 
@@ -70,7 +70,7 @@ def perform(
     return Done([Finding(where, what) for what in found[:MAX_LINES]], sums=sums)
 
 
-Run = Callable[[sqlite3.Connection, Plan, Sequence[Task], Callable[[int], None]], list[Done]]
+Performer = Callable[[sqlite3.Connection, Plan, Sequence[Task], Callable[[int], None]], list[Done]]
 """Performs tasks, in any order, and returns all results."""
 
 

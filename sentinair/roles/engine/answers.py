@@ -98,6 +98,7 @@ class Answers:
         path = os.fsencode(text_param(params, "path"))
         if not path.startswith(b"/"):
             raise UsageFault(f"{os.fsdecode(path)!r} is not an absolute path")
+        path = b"/" + os.path.normpath(path).lstrip(b"/")  # the known files have one name each
         if "sensor" not in spine.senders:
             raise StorageFault("the sensor is not running, nothing can be listed")
         spine.commits.record("rescan.asked", {"path": path.hex(), "by": name_of(peer)})

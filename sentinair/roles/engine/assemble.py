@@ -107,6 +107,7 @@ class Assembly:
             stamp=self.stamp,
             ask=lambda ask: spine.ask(ask),  # noqa: PLW0108 - made below
             new_id=self.new_id,
+            state=os.path.realpath(os.fsencode(self.state)),
         )
         spine = Spine(
             commits,

@@ -30,7 +30,7 @@ from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
-from sentinair.roles.engine.rescans import compare
+from sentinair.roles.engine.rescans import compare, is_own_work
 from sentinair.store.events import LaneKey
 from sentinair.store.gaps import gap_record, restored_record
 
@@ -75,7 +75,9 @@ class Judge:
         stamp: Callable[[], Stamp],
         ask: Callable[[Ask], None],
         new_id: Callable[[], str],
+        state: bytes,
     ) -> None:
+        """state: the state directory as the kernel names it."""
         self.table = table
         self.settled = (
             settled  # roots that were listed whole once: from then on a difference is an event
@@ -85,6 +87,7 @@ class Judge:
         self._detectors = tuple(detectors)
         self._alerts = alerts
         self._own = own
+        self._state = state
         self._own_seq = 0
         self._stamp = stamp
         self._ask = ask
@@ -287,6 +290,9 @@ class Judge:
             return
         known = store.known(directory, listing.after, listing.upto)
         for event in compare(listing, known):
+            if is_own_work(event, self._state):
+                self._commits.found(event.path, event.state)
+                continue
             event_id = self.own_event(event, "rescan")
             self._detect(event, None, event_id)
 

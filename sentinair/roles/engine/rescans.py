@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Sequence
+from typing import Final
 
 from sentinair.model.event import ATTRIB, CREATE, DELETE, WRITE, FileEvent, FileState, Listing
 
-__all__ = ["compare"]
+__all__ = ["compare", "is_own_work"]
+
+KEPT: Final = (b"ledger.db", b"keys/epoch")  # the agent writes these and never removes them
+PASSING: Final = (
+    b"ledger.db-wal",
+    b"ledger.db-shm",
+    b"reserve",
+    b"run/engine.lock",
+    b"run/sensor.msgpack",
+    *(b"run/%s.sock" % name for name in (b"sensor", b"execs", b"api", b"forwarder", b"control")),
+)
 
 Known = Sequence[tuple[bytes, FileState]]
 
@@ -30,6 +41,22 @@ def compare(listing: Listing, known: Known) -> list[FileEvent]:
             events.append(_event(listing, name, actions, state))
     events.extend(_event(listing, name, DELETE, None) for name in before)
     return events
+
+
+def is_own_work(event: FileEvent, state_directory: bytes) -> bool:
+    """Whether a rescan's difference is what the agent itself does to its state, whose events are dropped.
+
+    Only its own files, as files or sockets that not everybody may write; `verify` proves what is in them.  Another
+    name, a link in place of one, or a record or key that is gone is somebody else's doing.
+    """
+    if not event.path.startswith(state_directory + b"/"):
+        return False
+    name, state = event.path[len(state_directory) + 1 :], event.state
+    if state is None:
+        return name in PASSING
+    ours = name in PASSING or name in KEPT
+    plain = stat.S_ISREG(state.mode) or stat.S_ISSOCK(state.mode)
+    return ours and plain and not state.mode & stat.S_IWOTH
 
 
 def _difference(old: FileState, new: FileState) -> int:

@@ -67,6 +67,7 @@ class Bed:
             stamp=stamp,
             ask=self._ask,
             new_id=lambda: f"00000000-0000-7000-8000-{next(ids):012x}",
+            state=b"/state",
         )
         self.spine = Spine(
             self.commits,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sentinair.model.event import ATTRIB, CREATE, DELETE, WRITE, FileState, Listing
-from sentinair.roles.engine.rescans import compare
+from sentinair.model.event import ATTRIB, CREATE, DELETE, WRITE, FileEvent, FileState, Listing
+from sentinair.roles.engine.rescans import compare, is_own_work
 
 FILE = FileState(mode=0o100644, uid=0, gid=0, size=5, inode=7, device=1, mtime_ns=100, ctime_ns=100)
 FOLDER = replace(FILE, mode=0o040755, size=4096, inode=8)
@@ -103,3 +104,40 @@ def test_applying_the_events_leads_from_the_known_to_the_listed(
     for name, state in now.items():
         if not state.mode & 0o040000:
             assert result[name] == state
+
+
+SOCKET = replace(FILE, mode=0o140660)
+
+
+def in_state(name: bytes, state: FileState | None) -> FileEvent:
+    return FileEvent(
+        seen_ns=1,
+        mono_ns=1,
+        path=b"/state/" + name,
+        actions=WRITE,
+        state=state,
+        absent=state is None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "own"),
+    [
+        (b"ledger.db", FILE, True),
+        (b"ledger.db-wal", None, True),
+        (b"keys/epoch", replace(FILE, mode=0o100600), True),
+        (b"run/control.sock", SOCKET, True),
+        (b"ledger.db", None, False),
+        (b"keys/epoch", None, False),
+        (b"keys/enrolment.pub", FILE, False),
+        (b"planted", FILE, False),
+        (b"ledger.db", replace(FILE, mode=0o120777), False),
+        (b"ledger.db", replace(FILE, mode=0o100666), False),
+        (b"../etc/ledger.db", FILE, False),
+    ],
+)
+def test_only_the_agents_own_files_may_differ_in_its_state(
+    name: bytes, state: FileState | None, own: bool
+) -> None:
+    assert is_own_work(in_state(name, state), b"/state") is own
+    assert not is_own_work(in_state(name, state), b"/sta")

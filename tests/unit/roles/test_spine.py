@@ -479,3 +479,16 @@ def test_numbers_no_kernel_gives_are_refused(bed: Bed, event: Observation) -> No
     sensor.hello()
     with pytest.raises(DataFault):
         sensor.batch([event])
+
+
+def test_a_rescan_blames_nobody_for_what_the_agent_itself_writes(bed: Bed) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    names = {"ledger.db": STATE, "planted": STATE}
+    sensor.batch([listing(b"/state", **names)])
+    written = {name: msgspec.structs.replace(it, mtime_ns=9) for name, it in names.items()}
+    sensor.batch([listing(b"/state", **written)], first=2)
+    sensor.batch([listing(b"/state", **written)], first=3)
+    paths = [e.event.path for e in bed.events("file") if isinstance(e.event, FileEvent)]
+    assert paths == [b"/state/planted", b"/state/planted"]
+    assert bed.store.file(b"/state/ledger.db") == written["ledger.db"]

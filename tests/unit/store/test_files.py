@@ -110,8 +110,8 @@ def test_what_a_first_listing_finds_is_known_without_an_event(store: Store) -> N
     assert [batch["count"] for batch in store.record_data("events.batch")] == [0, 0]
 
 
-def test_numbers_beyond_63_bits_are_stored(store: Store) -> None:
-    huge = FileState(PLAIN, 0, 0, 1, 2**64 - 1, 2**64 - 1, -1, 2**63)
+def test_numbers_of_64_bits_are_stored(store: Store) -> None:
+    huge = FileState(PLAIN, 0, 0, 1, 2**64 - 1, 2**64 - 1, -(2**63), 2**63 - 1)
     event = FileEvent(seen_ns=1, mono_ns=1, path=b"/a", actions=CREATE, state=huge)
     commit(store, event)
     assert store.file(b"/a") == huge

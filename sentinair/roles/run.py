@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Final, NoReturn
 
-from sentinair.errors import SentinairError
+from sentinair.errors import PermissionFault, SentinairError
 from sentinair.ipc.control import call
 from sentinair.ipc.sockets import HANDED_OVER
 from sentinair.roles.prepare import make_sockets, make_state, set_queue_size
@@ -35,7 +35,13 @@ def main(config: Path, state: Path, watch: tuple[Path, ...] = ()) -> NoReturn:
     """
     settings = load(config)
     shared = why_not_separated(state)
-    make_state(state, separated=shared is None)
+    try:
+        make_state(state, separated=shared is None)
+    except PermissionFault as fault:
+        if shared is None:
+            raise
+        why = f"{fault.what} (the roles are not separated: {shared})"
+        raise PermissionFault(why, where=fault.where, remedy=fault.remedy) from fault
     run = state / "run"
     listeners = make_sockets(run, separated=shared is None)
     write_compiled(run / "sensor.msgpack", compile_settings(settings, state, watch))

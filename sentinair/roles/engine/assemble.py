@@ -76,6 +76,7 @@ class Assembly:
         mask = Masker(self.settings.processes.mask_options).argv
         commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
         gaps = Gaps()
+        killed = self._was_killed()
         for row in store.open_gaps():
             gaps.restore(
                 GapEvent(
@@ -119,16 +120,13 @@ class Assembly:
             upkeep=Upkeep(self._config, self.state, self.settings, commits),
             alerts=manager,
             own=(os.getpid(), start(os.getpid()) or 0),
+            after_stop=not killed,
         )
-        self._begin(store, commits)
-        return spine
-
-    def _begin(self, store: Store, commits: Commits) -> None:
-        if self._was_killed():
+        if killed:
             commits.record("unclean.stop", {"last_seq": store.head.seq})
-        commits.record(
-            "start", {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
-        )
+        begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
+        commits.record("start", begun)
+        return spine
 
     def _was_killed(self) -> bool:
         """Whether an earlier life of this chain ended without its stop record."""

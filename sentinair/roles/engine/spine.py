@@ -48,7 +48,11 @@ class Spine:
         upkeep: Upkeep,
         alerts: AlertManager,
         own: tuple[int, int],
+        after_stop: bool,
     ) -> None:
+        """after_stop: the engine's life before this one ended in order, and its senders with it."""
+        self._after_stop = after_stop
+        self._met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
         self.commits = commits
@@ -99,6 +103,7 @@ class Spine:
         self.senders[sender.role] = sender
         if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
+        self._met.add(sender.role)
         if sender.role == "sensor":
             self._next_inventory_ns = 0
             self._ask_inventory()
@@ -117,7 +122,7 @@ class Spine:
             mono_ns=self._stamp().mono_ns,
             gap_id=self._random(8),
             source=role,
-            reason="sender_death" if last[1] >= self.counters.started_ns else "restart",
+            reason="restart" if self._after_stop and role not in self._met else "sender_death",
             lost=None,
             since_ns=min(last[1], hello.ready_ns),  # the last commit may have come after
             until_ns=hello.ready_ns,

@@ -46,7 +46,9 @@ def stamp() -> Stamp:
 class Bed:
     """One life of an engine on `state`."""
 
-    def __init__(self, state: Path, detectors: Iterable[Detector] = ()) -> None:
+    def __init__(
+        self, state: Path, detectors: Iterable[Detector] = (), *, after_stop: bool = True
+    ) -> None:
         self.state = state
         self.store = Store.open(state, Settings().store, stamp())
         self.commits = Commits(self.store, stamp, self._committed)
@@ -79,6 +81,7 @@ class Bed:
             upkeep=Upkeep(state, state, Settings(), self.commits),
             alerts=self.alerts,
             own=(os.getpid(), 1),
+            after_stop=after_stop,
         )
         self.peers: list[Peer] = []
 

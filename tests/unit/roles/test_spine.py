@@ -145,6 +145,24 @@ def test_a_new_run_is_exactly_one_gap_even_if_the_engine_dies_then(tmp_path: Pat
     second.close()
 
 
+@pytest.mark.parametrize(("after_stop", "reason"), [(True, "restart"), (False, "sender_death")])
+def test_only_a_stop_in_order_makes_a_new_run_a_mere_restart(
+    tmp_path: Path, after_stop: bool, reason: str
+) -> None:
+    first = Bed(tmp_path / "state")
+    sensor = first.connect(run=b"run-0001")
+    sensor.hello()
+    sensor.batch([file(b"/etc/a")])
+    first.close()
+    second = Bed(tmp_path / "state", after_stop=after_stop)
+    second.connect(run=b"run-0002").hello()
+    third = second.connect(run=b"run-0003")
+    third.hello()
+    reasons = [e.event.reason for e in second.events("gap")]  # type: ignore[attr-defined]
+    assert reasons == [reason, "sender_death"]
+    second.close()
+
+
 def test_the_start_rescan_of_the_new_run_repairs_its_gap(bed: Bed) -> None:
     sensor = bed.connect(run=b"run-0001")
     sensor.hello()

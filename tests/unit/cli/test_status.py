@@ -75,12 +75,11 @@ def test_run_hands_on_the_places_and_the_paths(
 ) -> None:
     seen: list[object] = []
 
-    def main(*arguments: object) -> int:
+    def main(*arguments: object) -> None:
         seen.extend(arguments)
-        return 77
 
     monkeypatch.setattr(run_command, "main", main)
-    assert program("run", "--watch", "/srv", "--watch", "x") == 77
+    assert program("run", "--watch", "/srv", "--watch", "x") == 0
     config, state, watch = seen
     assert (config, state) == (program.config, program.state)
     assert [str(path) for path in watch] == ["/srv", os.path.abspath("x")]  # type: ignore[attr-defined]

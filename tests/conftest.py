@@ -9,7 +9,12 @@ import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A deadline for one example would measure how busy the machine is.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 _FAILED = pytest.StashKey[bool]()
 PATIENCE_SECS = 2.0  # a thread or child that was told to stop may need a moment

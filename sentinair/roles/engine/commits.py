@@ -61,7 +61,7 @@ class Commits:
     @property
     def full(self) -> bool:
         """Whether no more may be taken in before a commit has succeeded."""
-        return self.waiting >= 4 * MAX_EVENTS or self.refusal is not None
+        return self.waiting >= 2 * MAX_EVENTS or self.refusal is not None
 
     def event(
         self, event: Event, kind: str, source: str, lane: LaneKey, seq: int, process: Process | None
@@ -119,7 +119,7 @@ class Commits:
             return None
         if self.refusal is not None:
             return self._retry_ns - now_ns
-        if self._urgent or len(self._events) >= MAX_EVENTS:
+        if self._urgent or self.waiting >= MAX_EVENTS:
             return 0
         if more:
             return self._oldest_ns + MAX_AGE_NS - now_ns

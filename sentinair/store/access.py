@@ -16,19 +16,21 @@ __all__ = ["LEDGER", "claim", "is_claimed", "make_state", "open_read_only"]
 
 LEDGER: Final = "ledger.db"
 LOCK: Final = "run/engine.lock"
+EPOCH: Final = "keys/epoch"
 
 
 def make_state(state: Path) -> None:
     """The state directory, made with mode 2750 if absent, and checked.
 
     The set-gid bit hands its group to -wal and -shm, which readers of that group need.
-    Raises PermissionFault for a symlink, another owner or a directory that others may write.
+    Raises PermissionFault if it, or what the engine keeps in it, is a symlink, somebody else's, or writable by others.
     """
     try:
         if not os.path.lexists(state):
             state.mkdir(mode=0o750, parents=True)
             os.chmod(state, 0o2750)  # noqa: S103 — mkdir(2) ignores the set-gid bit; others get nothing
         check_owned(state, directory=True)
+        _check_inside(state)
         (state / "run").mkdir(mode=0o750, exist_ok=True)
     except OSError as fault:
         raise StorageFault(
@@ -36,6 +38,15 @@ def make_state(state: Path) -> None:
             where=str(state),
             remedy="see its parent's owner, mode and free space",
         ) from fault
+
+
+def _check_inside(state: Path) -> None:
+    """What may be there already; what is not there is nobody's.  Directories come before what they hold."""
+    folders = [state / name for name in ("run", "keys")]
+    files = [state / name for name in (LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", LOCK, EPOCH)]
+    for path in (*folders, *files):
+        if os.path.lexists(path):
+            check_owned(path, directory=path in folders)
 
 
 def claim(state: Path) -> int:

@@ -68,16 +68,36 @@ def test_a_symlink_is_refused(state: Path, tmp_path: Path) -> None:
         open_store(tmp_path / "link", 3)
 
 
+@pytest.mark.parametrize(
+    "name", ["keys", "run", "ledger.db-wal", "ledger.db-shm", "run/engine.lock", "keys/epoch"]
+)
+@pytest.mark.parametrize("how", ["link", "owner", "mode"])
+def test_nothing_the_engine_keeps_may_be_a_link_or_anothers(
+    state: Path, tmp_path: Path, name: str, how: str
+) -> None:
+    written(state)
+    path = state / name
+    if not path.exists():
+        path.touch(mode=0o640)
+    if how == "link":
+        path.rename(tmp_path / "elsewhere")
+        path.symlink_to(tmp_path / "elsewhere")
+    elif how == "mode":
+        path.chmod(path.stat().st_mode | 0o022)
+    elif os.geteuid():
+        pytest.skip("only root can give a file away")
+    else:
+        os.chown(path, 65534, -1)
+    with pytest.raises(PermissionFault) as caught:
+        open_store(state, 3)
+    assert caught.value.where == str(path)
+    assert caught.value.exit_status == 77
+
+
 def test_a_state_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFault, match="cannot be made"):
         open_store(tmp_path / "file" / "state")
-    state = tmp_path / "state"
-    state.mkdir(0o750)
-    (state / "run").mkdir()
-    (state / "run" / "engine.lock").symlink_to("nowhere")
-    with pytest.raises(StorageFault, match="cannot be opened"):
-        open_store(state)
 
 
 def damage_header(database: Path) -> None:

@@ -6,6 +6,7 @@ pages that the kernel reports clean (fsync(2), ERRORS, EIO).
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from sentinair.errors import StorageFault
 from sentinair.model.alert import AlertChange
 from sentinair.model.record import Record, Stamp
 from sentinair.store.alerts import Alerts
@@ -89,6 +91,23 @@ def all_data(connection: sqlite3.Connection, kind: str) -> list[dict[str, object
     return [msgspec.json.decode(_body(body).data, type=dict[str, object]) for (body,) in rows]
 
 
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _identities(connection: sqlite3.Connection) -> dict[str, tuple[int, int] | None]:
+    """What lies at the names of the database and its log now; nothing for a database in memory."""
+    path = connection.execute(
+        "SELECT file FROM pragma_database_list WHERE name = 'main'"
+    ).fetchone()
+    names = (path[0], f"{path[0]}-wal") if path and path[0] else ()
+    return {name: _identity(name) for name in names}
+
+
 class Session:
     """Not thread-safe: the store's thread only."""
 
@@ -96,6 +115,7 @@ class Session:
         """connection: of a database whose schema is current."""
         self.connection = connection
         self.head: Head = read_head(connection)
+        self._files = _identities(connection)
         batch = last_data(connection, "events.batch")
         self.events = Events(
             connection, None if batch is None else msgspec.json.decode(batch[1], type=BatchData)
@@ -105,6 +125,16 @@ class Session:
         self.merge_pages = (
             0  # how retention goes on to merge forgotten words out of the search index
         )
+
+    def check_there(self) -> None:
+        """Raise StorageFault if database or log no longer have their names: what is written then is lost to all."""
+        for path, was in self._files.items():
+            if was is not None and _identity(path) != was:
+                raise StorageFault(
+                    "was taken away or replaced while the engine wrote it",
+                    where=path,
+                    remedy="stop the agent, put it back or restore a backup, and start again",
+                )
 
     def known_epoch(self) -> Known | None:
         """What the last epoch record says: which key must be held."""

@@ -154,6 +154,7 @@ class Store:
         """
         with self._guard():
             session = self._live(stamp)
+            session.check_there()
             done = self._settle(session)
             if done is not None:
                 events, alerts = events[done.events :], alerts[done.alerts :]

@@ -59,16 +59,20 @@ class Answers:
             return status_without_record(
                 self._engine.refusal or "opening", self._counters, self._stamp()
             )
-        return status(
-            mode="observe",
-            state=self._engine.state,
-            stamp=self._stamp(),
-            senders=spine.senders,
-            commits=spine.commits,
-            gaps=spine.gaps,
-            counters=self._counters,
-            shared=self._shared,
-        )
+        try:
+            return status(
+                mode="observe",
+                state=self._engine.state,
+                stamp=self._stamp(),
+                senders=spine.senders,
+                commits=spine.commits,
+                gaps=spine.gaps,
+                counters=self._counters,
+                shared=self._shared,
+            )
+        except StorageFault as fault:  # the record cannot be read: that is what to say first
+            why = spine.commits.refusal or str(fault)
+            return status_without_record(why, self._counters, self._stamp())
 
     def answer(self, peer: Peer, params: dict[str, object]) -> object:
         """{id, verb, comment?} to the alert as it then is."""

@@ -15,6 +15,7 @@ from sentinair.settings.types import StoreSettings
 from sentinair.store.gaps import gap_record, restored_record
 from sentinair.store.payload import BatchData, batch_digest
 from sentinair.store.read import EventFilter, Reader
+from sentinair.store.verify import verify
 from sentinair.store.writer import LaneKey, Store
 from tests.harness.ledger import (
     BULK,
@@ -300,3 +301,23 @@ def test_a_backup_is_the_whole_database_and_overwrites_nothing(
 def test_two_engines_cannot_share_a_state_directory(store: Store, state: Path) -> None:
     with pytest.raises(StorageFault, match="another engine"):
         open_store(state)
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal"])
+def test_a_ledger_taken_away_from_under_the_engine_is_never_acknowledged(
+    state: Path, name: str
+) -> None:
+    store = open_store(state)
+    store.commit(stamp(1), pending(store, [file_event(b"/a")]))
+    (state / name).unlink()
+    waiting = pending(store, [file_event(b"/b")])
+    with pytest.raises(StorageFault, match="taken away"):
+        store.commit(stamp(2), waiting)
+    if name == "ledger.db-wal":  # closing it brought the log's content home: nothing is lost
+        store.commit(stamp(3), waiting)
+        store.close(stamp(4))
+        assert verify(state).ok
+        return
+    with pytest.raises(StorageFault):
+        store.commit(stamp(3), waiting)
+    store.close(stamp(4))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -114,6 +115,11 @@ class Guest:
         told = self.machine.must(f"{PROGRAM} alerts list --limit 0 --json")
         return [msgspec.json.decode(line) for line in told.splitlines()]
 
+    def changes(self, path: str) -> int:
+        """How many file events name path."""
+        told = self.machine.must(f"{PROGRAM} events list --kind file --limit 0 --json")
+        return sum(f'"{path}"' in line for line in told.splitlines())
+
     def rows(self, sql: str) -> list[list[Any]]:
         """Of the agent's database, asked as a member of its group so that the look is no event."""
         program = (
@@ -143,4 +149,7 @@ class Guest:
     def score(self, role: str) -> float:
         """Exposure, by systemd's own count."""
         told = self.machine.must(f"systemd-analyze security --no-pager {UNITS[role]}.service")
-        return float(told.rsplit(":", 1)[1].split()[0])
+        found = re.search(r"Overall exposure level for \S+: ([\d.]+)", told)
+        if found is None:
+            raise RigFault(f"no score in {told[-200:]!r}")
+        return float(found[1])

@@ -83,7 +83,7 @@ def test_the_exposure_of_each_unit_is_within_its_bar(
     assert [role for role, score in scores.items() if score > BARS[role]] == []
 
 
-def test_a_changed_passwd_raises_an_alert_that_names_the_program(
+def test_a_changed_passwd_raises_an_alert_and_is_hashed(
     guest: Guest, figures: dict[str, object]
 ) -> None:
     guest.machine.must("echo 'eve:x:0:0::/root:/bin/sh' >> /etc/passwd")
@@ -95,14 +95,17 @@ def test_a_changed_passwd_raises_an_alert_that_names_the_program(
     guest.until(lambda: guest.rows(wanted)[0][0] > 0, "hash of a changed file")
 
 
-def test_a_killed_engine_comes_back_alone(guest: Guest, figures: dict[str, object]) -> None:
-    before, gaps = guest.pids(), guest.rows(GAPS)
+def test_a_killed_engine_comes_back_alone_and_gets_what_it_missed(
+    guest: Guest, figures: dict[str, object]
+) -> None:
+    before, gaps, changes = guest.pids(), guest.rows(GAPS), guest.changes("/etc/passwd")
     guest.kill("engine")
     guest.machine.must("echo '# while nobody listens' >> /etc/passwd")
     guest.until(lambda: guest.pids()["engine"] not in (0, before["engine"]), "new engine")
     figures["engine_back_secs"] = round(guest.await_ready(), 1)
     after = guest.pids()
     assert [role for role in before if before[role] != after[role]] == ["engine"]
+    guest.until(lambda: guest.changes("/etc/passwd") > changes, "change made meanwhile")
     assert guest.rows(GAPS) == gaps
     assert guest.kinds()["unclean.stop"] == 1
 

@@ -265,6 +265,11 @@ class Store:
                 "seq": self._live().head.seq,
             }
 
+    def abandon(self) -> None:
+        """Let go of file and lock as they are: for who opens it again."""
+        self._drop()
+        os.close(self._lock)
+
     def close(self, stamp: Stamp) -> None:
         """Seal what is unsealed, close the file, let go of the lock."""
         try:
@@ -273,8 +278,7 @@ class Store:
         except StorageFault as fault:
             self.seal_refusal = str(fault)
         finally:
-            self._drop()
-            os.close(self._lock)
+            self.abandon()
 
     @contextmanager
     def _guard(self) -> Iterator[None]:

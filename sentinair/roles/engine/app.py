@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from sentinair.errors import SentinairError, StorageFault
+from sentinair.errors import DataFault, SentinairError, StorageFault
 from sentinair.ipc.notify import Notifier
 from sentinair.ipc.sockets import peer
 from sentinair.roles.engine.requests import Handler, Requests
@@ -115,20 +115,40 @@ class Engine:
 
     def _work(self, *, more: bool) -> None:
         now_ns = monotonic_ns()
+        tick = now_ns >= self._next_tick_ns
+        if tick:
+            self._next_tick_ns = now_ns + TICK_NS
+            self._notifier.alive()
         if self.spine is None:
             if now_ns >= self._next_open_ns:
                 self._try_open()
         else:
-            self.spine.release(now_ns)
-            due = self.spine.commits.due_in_ns(now_ns, more=more)
-            if due is not None and due <= 0:
-                self._commit()
-        if now_ns >= self._next_tick_ns:
-            self._next_tick_ns = now_ns + TICK_NS
-            if self.spine is not None:
-                self.spine.tick()
-            self._notifier.alive()
+            try:
+                self._judge(self.spine, now_ns, more=more, tick=tick)
+            except (StorageFault, DataFault) as fault:
+                self._start_over(self.spine, str(fault))
         self._regulate()
+
+    def _judge(self, spine: Spine, now_ns: int, *, more: bool, tick: bool) -> None:
+        spine.release(now_ns)
+        due = spine.commits.due_in_ns(now_ns, more=more)
+        if due is not None and due <= 0:
+            self._commit()
+        if tick:
+            spine.tick()
+
+    def _start_over(self, spine: Spine, why: str) -> None:
+        """Reading the record failed in the middle of judging: forget all that is not on disk and begin again.
+
+        Nothing is lost by it: the senders hold what was not acknowledged, and send it to the next spine.
+        """
+        log.error("the record cannot be used, trying again every 30 s: %s", why)
+        self.spine, self.refusal = None, why
+        self._next_open_ns = monotonic_ns() + RETRY_NS
+        for connection in tuple(self._connections):
+            if isinstance(connection, Sender):
+                self._drop(connection, "the record cannot be used")
+        spine.abandon()
 
     def _sleep_secs(self) -> float:
         now_ns = monotonic_ns()
@@ -233,6 +253,9 @@ class Engine:
                 elif self.spine is not None:
                     for message in connection.receive():
                         self.spine.hear(connection, message)
+        except StorageFault as fault:  # not the sender's: what it sent could not be judged
+            if self.spine is not None:
+                self._start_over(self.spine, str(fault))
         except (OSError, SentinairError) as fault:
             self._drop(connection, str(fault))
         else:

@@ -35,6 +35,7 @@ from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
 from sentinair.settings.load import load
+from sentinair.settings.overrides import merge, read_overrides
 from sentinair.store.events import LaneKey
 from sentinair.store.read import Reader
 from sentinair.store.writer import Store
@@ -50,7 +51,7 @@ class Assembly:
     def __init__(self, config: Path, state: Path, shared: str | None) -> None:
         """shared: why the roles share one user; None: each has its own."""
         self._shared = shared
-        self.settings = load(config)
+        self.settings = merge(load(config), read_overrides(state))
         self.state = state
         self._config = config
         self._boot = boot_id()
@@ -73,6 +74,16 @@ class Assembly:
     def open(self) -> Spine:
         """The store and everything that works on it.  Raises StorageFault, PermissionFault."""
         store = Store.open(self.state, self.settings.store, self.stamp())
+        done = False
+        try:
+            spine = self._joined(store)
+            done = True
+        finally:
+            if not done:
+                store.abandon()  # else its lock would keep the next try out
+        return spine
+
+    def _joined(self, store: Store) -> Spine:
         mask = Masker(self.settings.processes.mask_options).argv
         commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
         gaps = Gaps()

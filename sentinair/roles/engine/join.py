@@ -89,6 +89,13 @@ class ProcessTable:
             self._known.pop(old, None)
         return known.process
 
+    def sweep(self, alive: set[int], before_mono_ns: int) -> None:
+        """After an inventory: what it did not find, and was known before it began, has ended unseen."""
+        for pid, known in list(self._known.items()):
+            ended = known.ended_mono_ns is not None
+            if not ended and pid not in alive and known.since_mono_ns < before_mono_ns:
+                self._end(known.process, known, before_mono_ns)
+
     def find(self, pid: int, start: int | None, mono_ns: int) -> Process | None:
         """The process that had pid at mono_ns; None if it is not known (yet)."""
         known = self._known.get(pid)

@@ -94,6 +94,7 @@ class Judge:
         self._new_id = new_id
         self._hashes: OrderedDict[FileId, bytes] = OrderedDict()
         self._asked: OrderedDict[FileId, None] = OrderedDict()
+        self._inventory: dict[int, int] = {}  # pid to mono_ns, of the inventory that is coming in
         self._hash_for: OrderedDict[bytes, int] = (
             OrderedDict()
         )  # path to the event whose content is hashed
@@ -183,6 +184,11 @@ class Judge:
                 )
                 self._commits.alert(changes)
 
+    def ask_again(self) -> None:
+        """A new sensor is here: what the one before was asked to hash it may never have answered."""
+        self._asked.clear()
+        self._inventory.clear()
+
     def finish(self) -> None:
         """At the end of the engine's life: updates that waited for their second."""
         self._commits.alert(self._alerts.flush())
@@ -215,8 +221,10 @@ class Judge:
                 self._commits.event(event, KIND[type(event)], source, lane, seq, None)
 
     def _process(self, event: ProcessEvent, source: str, lane: LaneKey, seq: int) -> None:
-        if event.action == "inventory" and self.table.knows(event.process):
-            return
+        if event.action == "inventory":
+            self._inventory.setdefault(event.process.pid, event.mono_ns)
+            if self.table.knows(event.process):
+                return
         facts = self.table.learn(event.process, event.mono_ns, action=event.action)
         sha256 = event.sha256
         if facts.exe_id is not None and sha256 is None:
@@ -226,7 +234,7 @@ class Judge:
         if event.action == "exec" and sha256 is None:
             self._want_hash(facts, event_id)
         self._name_late(facts)
-        if event.action in ("exec", "setid"):
+        if event.action != "exit":
             self._detect(event, facts, event_id)
 
     def _want_hash(self, facts: Process, event_id: int) -> None:
@@ -311,6 +319,9 @@ class Judge:
     def _scanned(self, event: Scanned, source: str, lane: LaneKey, seq: int) -> None:
         self._commits.event(event, "scanned", source, lane, seq, None)
         repaired = self._gaps.repaired_by(event)
+        if event.scope == "processes" and self._inventory:
+            self.table.sweep(set(self._inventory), min(self._inventory.values()))
+            self._inventory.clear()
         if event.scope == "files":
             self.settled.update(root for root in event.roots if not self._is_settled(root))
         if not repaired and event.reason not in ("start", "gap", "asked"):

@@ -128,8 +128,8 @@ class Sender:
                 return
             del self._out[:sent]
 
-    def supersede(self) -> None:
-        """Another connection speaks for this role: what has come is still read, then this one ends."""
+    def hang_up(self) -> None:
+        """End the connection: the loop reads its end and drops it."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sentinair.alerts.manager import AlertManager
+from sentinair.errors import DataFault
 from sentinair.ipc.lane import MAX_BATCH
 from sentinair.ipc.messages import Ack, AskInventory, Batch, FromSender, Health, Hello
 from sentinair.model.event import ClockEvent, GapEvent
@@ -78,6 +79,10 @@ class Spine:
         """One message of a sender.  Raises DataFault when the connection must end."""
         sender.heard_mono_ns = monotonic_ns()
         match message:
+            case Batch() if (
+                sender.hello is not None and self.senders.get(sender.role) is not sender
+            ):
+                return  # superseded: the new connection sends this again
             case Batch():
                 batch = sender.accept(message)
                 if batch is not None:
@@ -89,6 +94,10 @@ class Spine:
 
     def _hello(self, sender: Sender, hello: Hello) -> None:
         store = self.commits.store
+        old = self.senders.get(sender.role)
+        if old is not None and old is not sender:
+            self._take_held(old)
+            old.hang_up()  # it would wait for receipts that go to the new one
         self.commits.commit()
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
         durable = {name: store.lane(key) for name, key in lanes.items()}
@@ -96,16 +105,13 @@ class Spine:
         sender.welcome(hello, committed, self._own_processes())
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
-        old = self.senders.get(sender.role)
-        if old is not None and old is not sender:
-            self._take_held(old)
-            old.supersede()  # it would wait for receipts that go to the new one
         self.senders[sender.role] = sender
         if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
         self._met.add(sender.role)
         if sender.role == "sensor":
             self._next_inventory_ns = 0
+            self.judge.ask_again()
             self._ask_inventory()
         log.info("%s is ready: pid %d, run %s", sender.role, hello.pid, hello.run.hex())
 
@@ -147,12 +153,15 @@ class Spine:
     def ask(self, ask: Ask) -> None:
         """Send a request to the sensor, if it is there; what it could not be asked, its next start makes up for."""
         sensor = self.senders.get("sensor")
-        if sensor is None:
-            return
+        if sensor is not None:
+            self._say(sensor, ask)
+
+    def _say(self, sender: Sender, message: Ack | Ask) -> None:
         try:
-            sensor.send(ask)
-        except OSError as fault:
-            log.info("the sensor could not be asked: %s", fault)
+            sender.send(message)
+        except (OSError, DataFault) as fault:  # dying or hanging: its next life is told by Welcome
+            log.info("%s does not hear: %s", sender.role, fault)
+            sender.hang_up()
 
     def gone(self, sender: Sender) -> None:
         """The connection ended: what it brought is judged now, for nothing will come after it."""
@@ -236,12 +245,7 @@ class Spine:
             if sender is not None and sender.hello is not None and sender.hello.run == lane.run:
                 receipts.setdefault(lane.sender, {})[lane.name] = seq
         for role, receipt in receipts.items():
-            try:
-                self.senders[role].send(Ack(receipt))
-            except (
-                OSError
-            ) as fault:  # it is dying: its loop will say so; a new life is told by Welcome
-                log.debug("no receipt to %s: %s", role, fault)
+            self._say(self.senders[role], Ack(receipt))
 
     def tick(self) -> None:
         """Once a second."""
@@ -272,6 +276,11 @@ class Spine:
                 "next_due_secs": HEARTBEAT_NS // 10**9,
             },
         )
+
+    def abandon(self) -> None:
+        """Let go of the store without another write."""
+        self._upkeep.close()
+        self.commits.store.abandon()
 
     def close(self) -> None:
         """Judge what waits, commit, and let the store sign and close."""

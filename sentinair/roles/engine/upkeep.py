@@ -66,7 +66,7 @@ class Upkeep:
                 str(self._state),
             ]
             self._check = subprocess.Popen(
-                ["nice", "-n", "19", sys.executable, "-m", "sentinair.cli.main", *words],
+                ["nice", "-n", "19", sys.executable, "-P", "-m", "sentinair.cli.main", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -139,3 +139,14 @@ def test_an_exit_keeps_the_name_of_what_exits() -> None:
     known.learn(process(20, exe=b"/bin/cat", argv=(b"cat",)), 1, action="exec")
     facts = known.learn(process(20, exe=None, exited=True), 2, action="exit")
     assert (facts.exe, facts.argv) == (b"/bin/cat", (b"cat",))
+
+
+def test_what_an_inventory_does_not_find_has_ended() -> None:
+    known = table()
+    known.learn(process(20), 1, action="exec")
+    known.learn(process(30), 1, action="exec")
+    known.learn(process(40), 9, action="exec")
+    known.sweep({30}, 5)
+    assert known.find(20, None, 6 + REUSE_NS) is None
+    assert known.find(30, None, 6 + REUSE_NS) is not None
+    assert known.find(40, None, 6 + REUSE_NS) is not None

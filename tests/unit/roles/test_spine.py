@@ -389,6 +389,27 @@ def test_a_sender_that_is_not_what_its_socket_says_is_refused(bed: Bed, fault: s
             sensor.hello()
 
 
+def test_what_a_superseded_connection_had_sent_unread_is_stored_once(bed: Bed) -> None:
+    old, new = bed.connect(), bed.connect()
+    old.hello()
+    old.post([file(b"/etc/a")])
+    new.hello()
+    new.batch([file(b"/etc/a")])
+    for heard in old.sender.receive():
+        bed.spine.hear(old.sender, heard)
+    assert len(bed.events("file")) == 1
+
+
+def test_what_waited_for_a_name_on_the_old_connection_is_stored_once(bed: Bed) -> None:
+    old, new = bed.connect(), bed.connect()
+    old.hello()
+    old.batch([file(b"/etc/a", pid=50)])
+    new.hello()
+    new.batch([file(b"/etc/a", pid=50)])
+    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    assert len(bed.events("file")) == 1
+
+
 def test_asking_while_the_sensor_is_away_is_no_fault(bed: Bed) -> None:
     bed.spine.ask(AskRescan("asked", (b"/etc",), ()))
     assert bed.spine.senders == {}

@@ -12,7 +12,7 @@ from sentinair.cli.lazy import InOrder
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
-from sentinair.errors import StorageFault, UsageFault
+from sentinair.errors import ConfigFault, StorageFault, UsageFault
 from sentinair.model.text import shown
 from sentinair.settings.compiled import compile_settings, write_compiled
 from sentinair.settings.describe import described, value_of
@@ -40,8 +40,17 @@ def config() -> None:
 @json_option
 @pass_places
 def check(places: Places, as_json: bool) -> None:
-    """Read the whole configuration and name every fault in it; exit status 78 if there is one."""
-    loaded = load_with_origins(places.config)
+    """Read the whole configuration with its rules and name every fault in it; exit status 78 if there is one."""
+    from sentinair.detect.rule_files import read_rules  # the other commands need no rule
+
+    there = places.config.is_dir()  # where it is not, loading says so
+    faults = list(read_rules(places.config / "rules").faults) if there else []
+    try:
+        loaded = load_with_origins(places.config)
+    except ConfigFault as fault:
+        raise ConfigFault([*fault.faults, *faults]) from fault
+    if faults:
+        raise ConfigFault(faults)
     merge(loaded.settings, read_overrides(places.state))
     given = len(loaded.origins)
     if as_json:

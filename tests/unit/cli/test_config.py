@@ -17,6 +17,7 @@ Said = pytest.CaptureFixture[str]
 @pytest.fixture
 def at(tmp_path: Path) -> list[str]:
     (tmp_path / "config").mkdir(mode=0o755)
+    (tmp_path / "config" / "rules").mkdir(mode=0o755)
     (tmp_path / "state" / "run").mkdir(parents=True)
     return ["--config", str(tmp_path / "config"), "--state", str(tmp_path / "state")]
 
@@ -34,6 +35,17 @@ def test_a_configuration_without_fault_is_said_to_be(at: list[str], capsys: Said
     assert "no fault; 1 values given" in capsys.readouterr().out
     assert main([*at, "config", "check", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["faults"] == 0
+
+
+def test_a_broken_rule_is_named_beside_a_broken_setting(at: list[str], capsys: Said) -> None:
+    broken = write(at, "rules/broken.yml", "title: x\n")
+    assert main([*at, "config", "check"]) == 78
+    assert f"{broken}:1: the key detection is missing" in capsys.readouterr().err
+    write(at, "files.yaml", "files:\n  wach: [/etc]\n")
+    assert main([*at, "config", "check"]) == 78
+    said = capsys.readouterr().err
+    assert "did you mean watch" in said
+    assert "the key detection is missing" in said
 
 
 def test_every_fault_is_named_at_once_with_its_line(at: list[str], capsys: Said) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from tests.bench.bed import need_root
-from tests.bench.figures import ROOT, Figures
+from tests.bench.figures import ROOT, Figures, commit
 from tests.rig.machine import why_not
 
 TESTS = "tests/rig/test_guest.py"
@@ -25,6 +25,7 @@ def run(size: str) -> Figures:
     need_root()
     if why_not():
         subprocess.run([str(ROOT / "tests/rig/build_image.sh")], check=True, stdout=sys.stderr)
+    built_from = commit()  # others may commit while the guest runs
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "figures.json"
         done = subprocess.run(
@@ -37,6 +38,7 @@ def run(size: str) -> Figures:
         )
         sys.stderr.write(done.stdout)
         figures: Figures = msgspec.json.decode(told.read_bytes()) if told.exists() else {}
+    figures["built_from"] = built_from
     shown = re.findall(r"::(test_\w+) (PASSED|FAILED|ERROR)", done.stdout)
     figures["shown"] = [name for name, how in shown if how == "PASSED"]
     broken = [name for name, how in shown if how != "PASSED"]

@@ -101,7 +101,7 @@ def test_a_full_bulk_lane_becomes_a_gap_that_names_the_hole(rig: Rig) -> None:
     )
     engine = rig.start()
     assert engine.link is not None
-    churn(rig.watched, 1500)
+    churn(rig.watched, 10_000)  # more than lane, socket and window hold together
     time.sleep(0.5)
     engine.until(lambda: bool(engine.gaps), 15)
     gap = engine.gaps[0]

@@ -28,6 +28,12 @@ ENGINE_FATAL: Final = (
     *FATAL,
     74,
 )  # while the disk refuses it stays up; so it ends over a file it must not touch
+# Give back what a rescan or a burst took (mallopt(3)): each role lives for months, and is busy for seconds.
+MALLOC: Final = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
 SENDERS: Final = ("sensor", "execs", "api", "forwarder")
 
 
@@ -58,9 +64,7 @@ class Runner:
             self._plan["commands"][role],
             stdin=subprocess.DEVNULL,
             pass_fds=tuple(self._plan["sockets"]) if is_engine else (),
-            env=os.environ
-            | {"MALLOC_ARENA_MAX": "1"}
-            | (self._plan["environment"] if is_engine else {}),
+            env=os.environ | MALLOC | (self._plan["environment"] if is_engine else {}),
             umask=0o027,
             start_new_session=True,  # Ctrl-C comes to us alone: we stop them in order
         )

@@ -36,7 +36,7 @@ PRAGMAS: Final = (
     "cell_size_check=ON",
     "trusted_schema=OFF",
     "temp_store=MEMORY",
-    "cache_size=-4096",  # KiB; the working set is the right edge of a few trees
+    "cache_size=-2048",  # KiB; the working set is the right edge of a few trees
     "journal_size_limit=33554432",
 )
 

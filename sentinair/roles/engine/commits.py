@@ -22,6 +22,7 @@ __all__ = ["Commits"]
 
 MAX_AGE_NS: Final = 100_000_000
 MAX_EVENTS: Final = 4096
+MAX_FOUND: Final = 1024  # a first listing is in no hurry, and what a larger group takes is never given back
 SPACING_NS: Final = (
     20_000_000  # between commits while input keeps coming: larger groups cost less each
 )
@@ -61,7 +62,8 @@ class Commits:
     @property
     def full(self) -> bool:
         """Whether no more may be taken in before a commit has succeeded."""
-        return self.waiting >= 2 * MAX_EVENTS or self.refusal is not None
+        waits = len(self._events) >= 2 * MAX_EVENTS or len(self._found) >= 2 * MAX_FOUND
+        return waits or self.refusal is not None
 
     def event(
         self, event: Event, kind: str, source: str, lane: LaneKey, seq: int, process: Process | None
@@ -119,7 +121,7 @@ class Commits:
             return None
         if self.refusal is not None:
             return self._retry_ns - now_ns
-        if self._urgent or self.waiting >= MAX_EVENTS:
+        if self._urgent or len(self._events) >= MAX_EVENTS or len(self._found) >= MAX_FOUND:
             return 0
         if more:
             return self._oldest_ns + MAX_AGE_NS - now_ns

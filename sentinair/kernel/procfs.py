@@ -34,6 +34,8 @@ _READ: Final = os.O_RDONLY | os.O_CLOEXEC
 _PIN: Final = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 _DELETED: Final = b" (deleted)"
 _STATE, _PPID, _START = 0, 1, 19  # fields 3, 4 and 22 of proc_pid_stat(5), counted after the name
+_FLAGS: Final = 6  # PF_* of include/linux/sched.h
+_PF_EXITING, _PF_KTHREAD = 0x4, 0x200000
 
 
 def boot_id() -> str:
@@ -99,14 +101,15 @@ def _facts(pid: int, at: int) -> Process:
     uid, euid = _uids(_read(at, "status", 4096))
     cwd = _link(at, "cwd")
     login = _read(at, "loginuid", 16)
-    exited = fields is None or fields[_STATE] in (b"Z", b"X")
+    flags = 0 if fields is None else int(fields[_FLAGS])
+    exited = fields is None or fields[_STATE] in (b"Z", b"X") or flags & _PF_EXITING != 0
     memfd = deleted and exe is not None and exe.startswith(b"/memfd:")
     return Process(
         pid=pid,
         start=None if fields is None else int(fields[_START]),
         ppid=None if fields is None else int(fields[_PPID]),
         exe=exe,
-        argv=_argv(line, kernel=exe is None and not exited),
+        argv=_argv(line, kernel=flags & _PF_KTHREAD != 0),
         cwd=cwd,
         uid=uid,
         auid=None if not login or login == _NO_LOGIN else int(login),
@@ -148,7 +151,7 @@ def _stat_fields(at: int | None, name: str) -> list[bytes] | None:
 
 
 def _argv(line: bytes | None, *, kernel: bool) -> tuple[bytes, ...] | None:
-    """kernel: it has no program, so that no line is right; with one, an empty line is that of an exec half done."""
+    """kernel: a kernel thread, which has none; else an empty line is that of an exec or an exit half done."""
     if not line:
         return () if kernel and line is not None else None
     return tuple((line[:-1] if line.endswith(b"\0") else line).split(b"\0"))

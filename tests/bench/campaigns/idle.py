@@ -57,7 +57,8 @@ def _watched(agent: Agent, secs: float, promises: Promises) -> Figures:
         time.sleep(secs / LOOKS)
         sizes.append(agent.pss_mb())  # the kernel's work for this is ours, not the agent's
     minutes = (time.monotonic() - began) / 60
-    promises.keep(agent.roles() == roles, "no role ended while idle")
+    now = agent.roles()
+    promises.keep(now == roles, f"no role ended while idle: {roles} became {now}; {agent.output}")
     totals = [round(sum(size.values()), 1) for size in sizes]
     events_now, records_now = agent.stored.head()
     return {

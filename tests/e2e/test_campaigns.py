@@ -29,10 +29,6 @@ def test_a_full_kernel_queue_becomes_a_gap_and_the_truth_is_restored() -> None:
     kept("overflow")
 
 
-def test_a_storm_of_short_processes_is_stored_whole() -> None:
-    kept("exec_storm")
-
-
 def test_every_closed_file_and_every_setuid_file_can_be_read_of() -> None:
     kept("latency")
 
@@ -47,15 +43,3 @@ def test_killed_roles_lose_nothing_and_store_nothing_twice() -> None:
 
 def test_no_secret_of_a_command_line_is_found_anywhere() -> None:
     kept("secrets")
-
-
-def test_a_stop_hands_over_what_waits_in_the_lanes() -> None:
-    kept("shutdown")
-
-
-def test_a_start_that_cannot_be_trusted_is_refused_in_one_clear_line() -> None:
-    kept("bad_start")
-
-
-def test_a_full_disk_stops_writing_and_not_the_agent() -> None:
-    kept("full_disk")

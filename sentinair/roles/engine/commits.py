@@ -22,7 +22,9 @@ __all__ = ["Commits"]
 
 MAX_AGE_NS: Final = 100_000_000
 MAX_EVENTS: Final = 4096
-MAX_FOUND: Final = 1024  # a first listing is in no hurry, and what a larger group takes is never given back
+MAX_FOUND: Final = (
+    1024  # a first listing is in no hurry, and what a larger group takes is never given back
+)
 SPACING_NS: Final = (
     20_000_000  # between commits while input keeps coming: larger groups cost less each
 )

@@ -39,6 +39,7 @@ class Gaps:
     def repaired_by(self, scanned: Scanned) -> list[GapEvent]:
         """The open gaps that scanned repairs, which are then closed.
 
+        A file system that could not be marked stays unseen whatever is listed: only a new run may try again.
         A scan repairs the gaps it names; one of all that is watched ("start") also repairs every gap of its scope
         whose interval ended before the scan began.
         """
@@ -51,4 +52,7 @@ class Gaps:
                 for gap_id, found in self.open.items()
                 if found.scope == scanned.scope and found.gap.until_ns <= scanned.began_ns
             }
-        return [self.open.pop(gap_id).gap for gap_id in sorted(wanted) if gap_id in self.open]
+        known = [gap_id for gap_id in sorted(wanted) if gap_id in self.open]
+        if scanned.reason != "start":
+            known = [key for key in known if self.open[key].gap.reason != "mark_failed"]
+        return [self.open.pop(gap_id).gap for gap_id in known]

@@ -199,6 +199,27 @@ def test_a_gap_is_open_until_the_scan_that_names_it(bed: Bed) -> None:
     assert len(bed.records("gap.restored")) == 1
 
 
+@pytest.mark.parametrize(("reason", "left"), [("gap", 1), ("start", 0)])
+def test_a_mount_that_cannot_be_watched_stays_a_gap_until_a_new_run(
+    bed: Bed, reason: str, left: int
+) -> None:
+    sensor = bed.connect()
+    sensor.hello()
+    gap = GapEvent(
+        seen_ns=1,
+        mono_ns=1,
+        gap_id=b"12345678",
+        source="fanotify",
+        reason="mark_failed",
+        lost=None,
+        since_ns=1,
+        until_ns=1,
+    )
+    sensor.batch([gap], lane="vital")
+    sensor.batch([scanned(reason, gaps=(b"12345678",))], source="rescan")
+    assert len(bed.gaps.open) == left
+
+
 def test_losses_of_execs_are_repaired_by_an_inventory_of_the_sensor(bed: Bed) -> None:
     sensor, execs = bed.connect(), bed.connect("execs")
     sensor.hello()

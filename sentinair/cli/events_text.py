@@ -55,6 +55,10 @@ def _clock(data: Data) -> str:
     return f"the clock was set by {data['step_ns'] / 1e9:+.3f} s"
 
 
+def _tamper(data: Data) -> str:
+    return f"the record is not as it was written ({data['found_by']}): {data['what']}"
+
+
 def _scanned(data: Data) -> str:
     blind = f", {len(data['unreadable'])} unreadable" if data["unreadable"] else ""
     return f"{data['scope']} listed again ({data['reason']}): {data['entries']} entries{blind}"
@@ -67,5 +71,6 @@ _KINDS: Final[dict[str, Callable[[Data], str]]] = {
     "hash": _hash,
     "writer": _writer,
     "clock": _clock,
+    "tamper": _tamper,
     "scanned": _scanned,
 }

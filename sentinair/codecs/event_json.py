@@ -14,6 +14,7 @@ from sentinair.model.event import (
     HashEvent,
     ProcessEvent,
     Scanned,
+    TamperEvent,
     WriterEvent,
     action_names,
 )
@@ -130,6 +131,10 @@ def _clock(event: ClockEvent, _: Process | None) -> Data:
     return {"step_ns": event.step_ns}
 
 
+def _tamper(event: TamperEvent, _: Process | None) -> Data:
+    return {"found_by": event.found_by, "what": shown(event.what)}
+
+
 def _scanned(event: Scanned, _: Process | None) -> Data:
     return {
         "scan": event.scan,
@@ -151,6 +156,7 @@ _KINDS: Final[dict[type[Event], tuple[str, Callable[[Any, Process | None], Data]
     HashEvent: ("hash", _hash),
     WriterEvent: ("writer", _writer),
     ClockEvent: ("clock", _clock),
+    TamperEvent: ("tamper", _tamper),
     Scanned: ("scanned", _scanned),
 }
 

@@ -16,12 +16,14 @@ from sentinair.model.event import (
     WRITE,
     FileEvent,
     GapEvent,
+    TamperEvent,
     action_names,
 )
 from sentinair.model.text import shown
 
-__all__ = ["LOST", "OWN_STATE", "GapDetector", "detector"]
+__all__ = ["ALTERED", "LOST", "OWN_STATE", "GapDetector", "detector"]
 
+ALTERED: Final = "sentinair-record-altered"
 LOST: Final = "sentinair-events-lost"
 OWN_STATE: Final = "sentinair-own-state-changed"
 _CHANGES: Final = CREATE | WRITE | ATTRIB | RENAME | DELETE
@@ -41,7 +43,7 @@ _HARMLESS_SUFFIX: Final = b"-shm"
 
 
 class GapDetector:
-    """Raises an alert for every gap, and for changes to the state directory by anyone but the agent.
+    """Raises an alert for every gap, for a record that is not as it was written, and for changes to the state directory by anyone but the agent.
 
     The sensor drops the agent's own writes; what still arrives is somebody else's.
     """
@@ -62,6 +64,8 @@ class GapDetector:
             ):
                 return self._touched(event)
             return ()
+        if isinstance(event, TamperEvent):
+            return (_altered(event),)
         return (_lost(event),) if isinstance(event, GapEvent) else ()
 
     def tick(self, now_ns: int) -> Iterable[Detection]:  # noqa: ARG002 - the protocol's
@@ -100,6 +104,31 @@ class GapDetector:
                 tactics=("defense-evasion",),
             ),
         )
+
+
+def _altered(event: TamperEvent) -> Detection:
+    what = shown(event.what)
+    return Detection(
+        rule_id=ALTERED,
+        title="The record is not as it was written",
+        description=f"Found by the {shown(event.found_by)}: {what}.",
+        category="tamper",
+        severity="critical",
+        confidence=0.95,
+        source="gap",
+        matches=(Match("what", what, "any finding"),),
+        why=(
+            "Every record is chained and signed when it is written: it does not change by itself.",
+            "A failing disk changes bytes too; either way the record cannot be taken at its word.",
+        ),
+        next_steps=(
+            "Run `sentinair verify` on the state directory, with the public key kept elsewhere.",
+            "Copy the state directory to another medium before anything else is done with it.",
+            "Look at the disk's own health, and at who was logged in since the last good check.",
+        ),
+        techniques=("T1070",),
+        tactics=("defense-evasion",),
+    )
 
 
 def _lost(event: GapEvent) -> Detection:

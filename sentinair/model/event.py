@@ -31,6 +31,7 @@ __all__ = [
     "Observation",
     "ProcessEvent",
     "Scanned",
+    "TamperEvent",
     "WriterEvent",
     "action_names",
 ]
@@ -144,6 +145,13 @@ class ClockEvent(Event, frozen=True, array_like=True, kw_only=True, tag="clock")
     step_ns: Int64
 
 
+class TamperEvent(Event, frozen=True, array_like=True, kw_only=True, tag="tamper"):
+    """The agent found its own record changed or damaged."""
+
+    found_by: str  # "start" or "full check"
+    what: str  # one sentence
+
+
 class Listing(Event, frozen=True, array_like=True, kw_only=True, tag="listing"):
     """What one directory held, in byte order of names: part of a rescan, an observation that is not stored.
 
@@ -181,5 +189,5 @@ Observation = (
 )
 """Everything that travels in a lane."""
 
-KINDS: Final = ("file", "process", "gap", "hash", "writer", "clock", "scanned")
+KINDS: Final = ("file", "process", "gap", "hash", "writer", "clock", "tamper", "scanned")
 """Kinds of event that are stored; the tag of each class."""

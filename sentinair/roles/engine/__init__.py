@@ -4,13 +4,16 @@ sockets ─► senders ─► join ─► judge ─► commits ─► store
              ▲                            │
              └────────── receipts ────────┘
 
-app       the loop: sockets, ticks, signals, shutdown
-senders   one connection of sensor or execs: hello, numbering, holes, receipts
-join      who did it: process table, and the short wait for a late answer
-judge     mask, detect, alert: what an event means
-rescans   a listing against the known files: what happened while nobody looked
-gaps      losses and their repair
-commits   group commit, and what to do when the disk refuses
-requests  what people and roles may ask
-status    what the engine says of itself
+app         the loop: sockets, ticks, signals, shutdown
+assemble    joins settings, store, detectors and alerts into a spine; registered finds the detectors
+spine       between the sockets and the judge: senders, held batches, receipts, ticks
+senders     one connection of sensor or execs: hello, numbering, receipts; form checks what they say
+join        who did it: process table, and the short wait for a late answer
+judge       mask, detect, alert: what an event means; hashes knows contents by their hash
+rescans     a listing against the known files: what happened while nobody looked
+gaps        losses and their repair
+commits     group commit, and what to do when the disk refuses
+upkeep      signatures when due, retention, the full check after a start
+requests    what people and roles may ask; answers has the methods
+status      what the engine says of itself
 """

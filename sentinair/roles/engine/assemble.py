@@ -128,7 +128,7 @@ class Assembly:
             self._counters,
             stamp=self.stamp,
             random=os.urandom,
-            upkeep=Upkeep(self._config, self.state, self.settings, commits),
+            upkeep=Upkeep(self._config, self.state, self.settings, commits, judge.tampered),
             alerts=manager,
             own=(os.getpid(), start(os.getpid()) or 0),
             after_stop=not killed,
@@ -137,6 +137,8 @@ class Assembly:
             commits.record("unclean.stop", {"last_seq": store.head.seq})
         begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
         commits.record("start", begun)
+        if store.opened.damaged is not None:
+            judge.tampered("start", f"it was damaged, and is kept as {store.opened.damaged.file}")
         return spine
 
     def _was_killed(self) -> bool:

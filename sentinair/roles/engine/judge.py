@@ -22,13 +22,15 @@ from sentinair.model.event import (
     Observation,
     ProcessEvent,
     Scanned,
+    TamperEvent,
     WriterEvent,
 )
 from sentinair.model.ports import Detector
-from sentinair.model.process import FileId, Process
+from sentinair.model.process import Process
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
+from sentinair.roles.engine.hashes import Hashes
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.rescans import compare, is_own_work
 from sentinair.store.events import LaneKey
@@ -38,9 +40,17 @@ __all__ = ["Completed", "Judge"]
 
 KIND: Final[dict[type[Event], str]] = {
     kind: str(kind.__struct_config__.tag)
-    for kind in (FileEvent, ProcessEvent, GapEvent, HashEvent, WriterEvent, ClockEvent, Scanned)
+    for kind in (
+        FileEvent,
+        ProcessEvent,
+        GapEvent,
+        HashEvent,
+        WriterEvent,
+        ClockEvent,
+        TamperEvent,
+        Scanned,
+    )
 }
-MAX_HASHES: Final = 20_000
 MAX_UNNAMED: Final = 4096  # stored events whose writer may still become known
 UNNAMED_NS: Final = 5_000_000_000
 
@@ -92,12 +102,8 @@ class Judge:
         self._stamp = stamp
         self._ask = ask
         self._new_id = new_id
-        self._hashes: OrderedDict[FileId, bytes] = OrderedDict()
-        self._asked: OrderedDict[FileId, None] = OrderedDict()
+        self._hashes = Hashes()
         self._inventory: dict[int, int] = {}  # pid to mono_ns, of the inventory that is coming in
-        self._hash_for: OrderedDict[bytes, int] = (
-            OrderedDict()
-        )  # path to the event whose content is hashed
         self._unnamed: OrderedDict[int, list[tuple[int, int]]] = (
             OrderedDict()
         )  # pid to (event id, mono_ns)
@@ -145,6 +151,16 @@ class Judge:
             event, KIND[type(event)], source, self._own, self._own_seq, process
         )
 
+    def tampered(self, found_by: str, what: str) -> None:
+        """The record itself is not as it was written: an event, a record and an alert."""
+        stamp = self._stamp()
+        event = TamperEvent(
+            seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, found_by=found_by, what=what
+        )
+        event_id = self.own_event(event, "engine")
+        self._commits.record("tamper", {"found_by": found_by, "what": what, "event": event_id})
+        self._detect(event, None, event_id)
+
     # -- files -------------------------------------------------------------------------------------------------
 
     def _writer(
@@ -167,10 +183,7 @@ class Judge:
         else:
             event_id = self._commits.event(event, "file", source, lane, seq, process)
         if event.hash_wanted:
-            self._hash_for[event.path] = event_id
-            self._hash_for.move_to_end(event.path)
-            if len(self._hash_for) > MAX_HASHES:
-                self._hash_for.popitem(last=False)
+            self._hashes.expect(event.path, event_id)
         self._detect(event, process, event_id)
         return event_id
 
@@ -186,7 +199,7 @@ class Judge:
 
     def ask_again(self) -> None:
         """A new sensor is here: what the one before was asked to hash it may never have answered."""
-        self._asked.clear()
+        self._hashes.ask_again()
         self._inventory.clear()
 
     def finish(self) -> None:
@@ -227,23 +240,17 @@ class Judge:
                 return
         facts = self.table.learn(event.process, event.mono_ns, action=event.action)
         sha256 = event.sha256
-        if facts.exe_id is not None and sha256 is None:
-            sha256 = self._hashes.get(facts.exe_id)
+        if sha256 is None:
+            sha256 = self._hashes.of(facts)
         event = msgspec.structs.replace(event, process=facts, sha256=sha256)
         event_id = self._commits.event(event, "process", source, lane, seq, None)
         if event.action == "exec" and sha256 is None:
-            self._want_hash(facts, event_id)
+            wanted = self._hashes.ask(facts, event_id)
+            if wanted is not None:
+                self._ask(wanted)
         self._name_late(facts)
         if event.action != "exit":
             self._detect(event, facts, event_id)
-
-    def _want_hash(self, facts: Process, event_id: int) -> None:
-        if facts.exe_id is None or facts.exe is None or facts.exe_id in self._asked:
-            return
-        self._asked[facts.exe_id] = None
-        if len(self._asked) > MAX_HASHES:
-            self._asked.popitem(last=False)
-        self._ask(AskHash(facts.exe, facts.exe_id, facts.pid, event_id))
 
     def _remember_unnamed(self, pid: int, event_id: int, mono_ns: int) -> None:
         waiting = self._unnamed.setdefault(pid, [])
@@ -276,12 +283,7 @@ class Judge:
         self._detect(event, None, event_id)
 
     def _hash(self, event: HashEvent, source: str, lane: LaneKey, seq: int) -> None:
-        if event.of is None:
-            event = msgspec.structs.replace(event, of=self._hash_for.pop(event.path, None))
-        if event.sha256 is not None and event.file_id is not None and event.unsure is None:
-            self._hashes[event.file_id] = event.sha256
-            if len(self._hashes) > MAX_HASHES:
-                self._hashes.popitem(last=False)
+        event = self._hashes.take(event)
         self._commits.event(event, "hash", source, lane, seq, None)
 
     # -- rescans -----------------------------------------------------------------------------------------------

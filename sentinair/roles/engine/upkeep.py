@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,16 @@ CHECK_AFTER_NS: Final = 60 * 1_000_000_000  # the first minute belongs to the re
 class Upkeep:
     """Called once a second; each call does at most one bounded step."""
 
-    def __init__(self, config: Path, state: Path, settings: Settings, commits: Commits) -> None:
+    def __init__(
+        self,
+        config: Path,
+        state: Path,
+        settings: Settings,
+        commits: Commits,
+        tampered: Callable[[str, str], None],
+    ) -> None:
+        """tampered: told (found by, what) when the full check finds faults."""
+        self._tampered = tampered
         self._config = config
         self._state = state
         self._retention = settings.store.retention
@@ -78,7 +88,7 @@ class Upkeep:
         self._checked = True
         if status == 1:
             log.error("the full check of the record found faults: run `sentinair verify`")
-            self._commits.record("tamper", {"found_by": "full check after start", "status": status})
+            self._tampered("full check", "sentinair verify finds faults in it")
         elif status:
             log.error("the full check of the record could not be done: status %d", status)
 

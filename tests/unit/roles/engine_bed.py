@@ -78,7 +78,7 @@ class Bed:
             counters,
             stamp=stamp,
             random=os.urandom,
-            upkeep=Upkeep(state, state, Settings(), self.commits),
+            upkeep=Upkeep(state, state, Settings(), self.commits, judge.tampered),
             alerts=self.alerts,
             own=(os.getpid(), 1),
             after_stop=after_stop,

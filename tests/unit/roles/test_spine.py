@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sentinair.detect.gaps import GapDetector
 from sentinair.errors import DataFault
 from sentinair.ipc.messages import AskHash, AskInventory, AskRescan
 from sentinair.model.event import (
@@ -380,6 +381,18 @@ def test_a_step_of_the_wall_clock_is_a_record_and_no_gap(
     assert len(bed.records("clock.step")) == 1
     assert len(bed.events("clock")) == 1
     assert bed.records("gap") == []
+
+
+def test_a_record_that_was_changed_is_an_event_a_record_and_a_critical_alert(
+    tmp_path: Path,
+) -> None:
+    bed = Bed(tmp_path / "state", [GapDetector(bytes(tmp_path / "state"))])
+    bed.spine.judge.tampered("full check", "verify finds faults")
+    assert [e.event.what for e in bed.events("tamper")] == ["verify finds faults"]  # type: ignore[attr-defined]
+    assert len(bed.records("tamper")) == 1
+    (alert,) = bed.store.unfinished_alerts(10)
+    assert (alert.severity, alert.rule_id) == ("critical", "sentinair-record-altered")
+    bed.close()
 
 
 def test_the_heartbeat_tells_what_was_seen(bed: Bed) -> None:

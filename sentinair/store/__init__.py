@@ -6,6 +6,7 @@
     opening     from a state directory to a session: create, check, migrate, recover
     session     one connection of the writer and all it keeps in memory of the file
     ledger      appends records to the chain
+    rows        many rows put into one table
     events      event rows, the streams that count them, lanes and process facts
     files       what every watched name was when last seen, under a multiset hash
     alerts      alerts as the ledger's alert records leave them, shelves that count them, and their search index

@@ -16,6 +16,7 @@ import msgspec
 from sentinair.model.alert import Alert, AlertChange
 from sentinair.store.ledger import Draft
 from sentinair.store.payload import AlertData, ShelfData
+from sentinair.store.rows import insert
 
 __all__ = ["Alerts", "Shelf", "decode_alert", "search_text"]
 
@@ -114,7 +115,7 @@ class Alerts:
             for key, row in rows.items()
             if row.fresh
         ]
-        execute("INSERT INTO alerts VALUES(?, ?, ?, ?, ?, ?)", fresh)
+        insert(self._connection, "INSERT OR FAIL INTO alerts", fresh)
         changed = [row for row in rows.values() if not row.fresh]
         execute(
             "UPDATE alerts SET shelf = ?, time = ?, seq = ?, body = ? WHERE number = ?",

@@ -22,6 +22,7 @@ from sentinair.model.event import (
     HashEvent,
     ProcessEvent,
     Scanned,
+    TamperEvent,
     WriterEvent,
 )
 from sentinair.model.process import Process
@@ -34,13 +35,23 @@ from sentinair.store.payload import (
     StreamData,
     batch_digest,
 )
+from sentinair.store.rows import insert
 
 __all__ = ["Events", "LaneKey", "Pending", "StoredEvent", "decode_event", "decode_process"]
 
 CACHED_PROCESSES: Final = 4096
 HOUR_NS: Final = 3600 * 1_000_000_000
 _encode = msgspec.msgpack.Encoder().encode
-Stored = FileEvent | ProcessEvent | GapEvent | HashEvent | WriterEvent | ClockEvent | Scanned
+Stored = (
+    FileEvent
+    | ProcessEvent
+    | GapEvent
+    | HashEvent
+    | WriterEvent
+    | ClockEvent
+    | TamperEvent
+    | Scanned
+)
 decode_event: Final = msgspec.msgpack.Decoder(Stored).decode
 decode_process: Final = msgspec.msgpack.Decoder(Process).decode
 
@@ -135,10 +146,9 @@ class Events:
             (p.id, stream, p.time_ns, lane_of[p.lane], p.seq, process_of[id(p.process)], body)
             for p, stream, body in zip(pending, rows_streams, bodies, strict=True)
         ]
-        execute = self._connection.executemany
-        execute("INSERT INTO processes VALUES(?, ?, ?)", processes)
-        execute("INSERT INTO events VALUES(?, ?, ?, ?, ?, ?, ?)", rows)
-        execute(
+        insert(self._connection, "INSERT OR FAIL INTO processes", processes)
+        insert(self._connection, "INSERT OR FAIL INTO events", rows)
+        self._connection.executemany(
             "UPDATE streams SET count = count + ?, bytes = bytes + ? WHERE id = ?",
             stream_totals(rows_streams, bodies),
         )

@@ -13,14 +13,15 @@ import itertools
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
-from sentinair.model.event import RENAME, FileEvent, FileState
+from sentinair.model.event import CREATE, DELETE, RENAME, FileEvent, FileState
 from sentinair.store.events import Pending
 from sentinair.store.payload import FileRow
+from sentinair.store.rows import insert
 
 __all__ = ["Files", "Found", "files_digest", "files_sum", "split"]
 
@@ -36,7 +37,8 @@ _CHUNKS: Final = (
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(FileState).decode
 _Key = tuple[bytes, bytes]
-_Change = tuple[FileState | None, int | None]
+_Change = tuple[FileState | None, int | None, bool]
+"""What a name is now (None: gone), the event that told it, and whether it is likely not in the table yet."""
 
 
 def split(path: bytes) -> _Key:
@@ -47,9 +49,10 @@ def split(path: bytes) -> _Key:
 
 def files_sum(rows: Iterable[FileRow]) -> int:
     """The multiset hash of these rows, below 2^2048."""
-    shake = hashlib.shake_256
-    read = int.from_bytes
-    return sum([read(shake(_encode(row)).digest(SUM_BYTES), "big") for row in rows]) & _MASK
+    read, total = int.from_bytes, 0
+    for shake in map(hashlib.shake_256, map(_encode, rows)):
+        total += read(shake.digest(SUM_BYTES), "big")
+    return total & _MASK
 
 
 def files_digest(total: int) -> str:
@@ -70,10 +73,11 @@ class _Changes:
 
     def found(self, found: Iterable[Found]) -> None:
         for path, state in found:
-            self.last[split(path)] = (state, None)
+            self.last[split(path)] = (state, None, False)
 
     def events(self, pending: Iterable[Pending]) -> None:
         last = self.last
+        either = CREATE | DELETE
         for item in pending:
             event = item.event
             if type(event) is not FileEvent:
@@ -82,11 +86,14 @@ class _Changes:
                 self._moved(event, event.old_path, item.id)
             if event.state is not None or event.absent:
                 directory, _, name = event.path.rpartition(b"/")  # split(), without its call
-                last[directory or b"/", name] = (None if event.absent else event.state, item.id)
+                key = (directory or b"/", name)
+                before = last.get(key)
+                made = event.actions & either == CREATE if before is None else before[2]
+                last[key] = (None if event.absent else event.state, item.id, made)
 
     def _moved(self, event: FileEvent, path: bytes, event_id: int) -> None:
         """The name is gone; a directory took everything below it along, and the sensor lists it anew there."""
-        self.last[split(path)] = (None, event_id)
+        self.last[split(path)] = (None, event_id, False)
         if event.directory or _is_directory(event.state):
             prefix = path + b"/"
             below = [key for key in self.last if key[0] == path or key[0].startswith(prefix)]
@@ -111,36 +118,52 @@ class Files:
         last = changes.last
         if not last:
             return False
-        old = self._rows(list(last))
+        new, likely = _new_rows(last)
+        asked = [key for key, (state, _, made) in last.items() if state is None or not made]
+        old = self._rows(asked)
         removed = self._drop_trees(changes, old)
-        new: list[FileRow] = [
-            (*key, _encode(state), event)
-            for key, (state, event) in last.items()
-            if state is not None
-        ]
-        new.sort()  # the tree takes neighbours faster
+        if self._insert_new(likely):
+            rest = new
+        else:
+            old |= self._rows([row[:2] for row in likely])
+            removed += self._drop_trees(changes, old)
+            rest, likely = new + likely, []
         gone = [key for key in old if last[key][0] is None]
         removed.extend(old.values())
-        if not (new or removed):
+        if not (rest or likely or removed):
             return False
         self._connection.executemany("DELETE FROM files WHERE directory = ? AND name = ?", gone)
-        self._write(new, old)
-        self.total = (self.total + files_sum(new) - files_sum(removed)) & _MASK
+        self._write(rest, old)
+        added = files_sum(itertools.chain(likely, rest))
+        self.total = (self.total + added - files_sum(removed)) & _MASK
         self._connection.execute(
             "INSERT OR REPLACE INTO meta VALUES('files_sum', ?)",
             (self.total.to_bytes(SUM_BYTES, "big"),),
         )
         return True
 
+    def _insert_new(self, rows: list[FileRow]) -> bool:
+        """Insert all, or none if one of the names is there already.
+
+        Asking for each name first costs a tenth of a commit, and an event that says "create" is seldom wrong.
+        """
+        if insert(self._connection, "INSERT OR IGNORE INTO files", rows) == len(rows):
+            return True
+        self._connection.executemany(
+            "DELETE FROM files WHERE directory = ? AND name = ? AND event = ?",
+            [(directory, name, event) for directory, name, _, event in rows],
+        )
+        return False
+
     def _write(self, rows: list[FileRow], old: dict[_Key, FileRow]) -> None:
-        """Insert or update; rows not in old are new (a plain INSERT is the faster)."""
+        """Insert or update; rows not in old are new (inserting is the faster)."""
         if old:
             known = [(row[2], row[3], row[0], row[1]) for row in rows if row[:2] in old]
             rows = [row for row in rows if row[:2] not in old]
             self._connection.executemany(
                 "UPDATE files SET state = ?, event = ? WHERE directory = ? AND name = ?", known
             )
-        self._connection.executemany("INSERT INTO files VALUES(?, ?, ?, ?)", rows)
+        insert(self._connection, "INSERT OR FAIL INTO files", rows)
 
     def _rows(self, keys: Sequence[_Key]) -> dict[_Key, FileRow]:
         """The stored rows of these names."""
@@ -193,6 +216,17 @@ class Files:
             "SELECT state FROM files WHERE directory = ? AND name = ?", split(path)
         ).fetchone()
         return None if row is None else _decode(row[0])
+
+
+def _new_rows(changes: Mapping[_Key, _Change]) -> tuple[list[FileRow], list[FileRow]]:
+    """The rows of names that are there now, and apart those likely new; in order: the tree takes neighbours faster."""
+    rows: tuple[list[FileRow], list[FileRow]] = ([], [])
+    for key, (state, event, made) in changes.items():
+        if state is not None:
+            rows[made].append((*key, _encode(state), event))
+    for part in rows:
+        part.sort()
+    return rows
 
 
 def _select(size: int) -> str:

@@ -18,10 +18,9 @@ from sentinair.store.chain import (
     link_of,
     prefix_of,
 )
+from sentinair.store.rows import insert
 
 __all__ = ["Draft", "check_tail", "read_head"]
-
-INSERT = "INSERT INTO ledger VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class Draft:
@@ -42,7 +41,7 @@ class Draft:
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Insert what was built since the last write, within the caller's transaction."""
-        connection.executemany(INSERT, self.rows)
+        insert(connection, "INSERT OR FAIL INTO ledger", self.rows)
         self.rows = []
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sentinair.model.event import CREATE, DELETE, RENAME, FileEvent, FileState
+from sentinair.model.event import CREATE, DELETE, RENAME, WRITE, FileEvent, FileState
 from sentinair.store.events import Pending
 from sentinair.store.files import Files, files_digest, files_sum, split
 from sentinair.store.schema import create
@@ -108,6 +108,33 @@ def test_what_a_first_listing_finds_is_known_without_an_event(store: Store) -> N
     store.commit(stamp(2), (), (), (), {}, [(b"/d/a", None)])
     assert store.file(b"/d/a") is None
     assert [batch["count"] for batch in store.record_data("events.batch")] == [0, 0]
+
+
+def test_a_creation_of_a_name_that_is_known_replaces_what_was_there(store: Store) -> None:
+    names = [b"/d/%03d" % number for number in range(70)]
+    commit(store, file_event(names[30], size=1), file_event(b"/d/dir", DIRECTORY))
+    commit(store, file_event(b"/d/dir/below"), file_event(b"/d/other", size=1))
+    commit(
+        store,
+        *[file_event(name, size=2, actions=CREATE) for name in names],
+        file_event(b"/d/dir", PLAIN, size=2, actions=CREATE),
+        file_event(b"/d/other", size=2, actions=WRITE),
+    )
+    assert [state.size for _, state in store.known(b"/d")] == [2] * 72
+    assert store.known(b"/d/dir") == []
+    files = Files(store._live().connection)
+    assert files.total == true_sum(files)
+
+
+def test_a_name_created_and_written_in_one_commit_is_stored_once(store: Store) -> None:
+    commit(
+        store,
+        file_event(b"/d/a", size=1, actions=CREATE),
+        file_event(b"/d/a", size=2, actions=WRITE),
+        file_event(b"/d/b", size=1, actions=CREATE),
+        file_event(b"/d/b", absent=True, actions=DELETE),
+    )
+    assert store.known(b"/d") == [(b"a", state_of(size=2))]
 
 
 def test_numbers_of_64_bits_are_stored(store: Store) -> None:

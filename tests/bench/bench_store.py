@@ -4,11 +4,13 @@
     python -m tests.bench.bench_store pages [EVENTS] [ALERTS]       the slowest page of each kind
 
 Bare: the same schema, indices, search table, PRAGMAs and rows for each transaction; executemany of ready tuples taken
-out of the ledger that the store has just written; no hashing, no signing, nothing made.
+out of the ledger that the store has just written; no hashing, no signing, nothing made.  The few rows that each commit
+writes anew (counts, lane positions, the files' sum) are written anew here as well.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sentinair.model.alert import SEVERITIES, STATUSES, Alert, AlertChange
 from sentinair.model.event import CREATE, WRITE, FileEvent, FileState
@@ -128,37 +130,56 @@ def alert_batches(count: int) -> Iterator[list[AlertChange]]:
         yield batch
 
 
-def _inserts(database: Path, tables: Sequence[str]) -> Inserts:
-    connection = sqlite3.connect(database)
-    found = []
-    for table in tables:
-        rows = connection.execute(f"SELECT * FROM {table}").fetchall()
-        marks = ", ".join("?" * len(rows[0]))
-        found.append((f"INSERT INTO {table} VALUES({marks})", rows))
-    if "alerts" in tables:
-        texts = [(row[0], search_text(row[5])) for row in found[-1][1]]
-        found.append(("INSERT INTO alert_search(rowid, text) VALUES(?, ?)", texts))
-    connection.close()
-    return found
+class Tables(NamedTuple):
+    """What one side writes: tables that grow, and those whose few rows every commit changes."""
+
+    grown: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+class Ready(NamedTuple):
+    """The rows of both."""
+
+    grown: Inserts
+    kept: Inserts
+
+
+def _inserts(database: Path, tables: Tables) -> Ready:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        grown = [_insert("INSERT", table, connection) for table in tables.grown]
+        if "alerts" in tables.grown:
+            texts = [(row[0], search_text(row[5])) for row in grown[-1][1]]
+            grown.append(("INSERT INTO alert_search(rowid, text) VALUES(?, ?)", texts))
+        return Ready(grown, [_insert("REPLACE", table, connection) for table in tables.kept])
+
+
+def _insert(
+    verb: str, table: str, connection: sqlite3.Connection
+) -> tuple[str, list[tuple[Any, ...]]]:
+    rows = connection.execute(f"SELECT * FROM {table}").fetchall()
+    marks = ", ".join("?" * len(rows[0]))
+    return f"{verb} INTO {table} VALUES({marks})", rows
 
 
 class Bare:
     """SQLite alone, given ready rows."""
 
-    def __init__(self, folder: Path, inserts: Inserts, commits: int) -> None:
+    def __init__(self, folder: Path, ready: Ready, commits: int) -> None:
         self._connection = connect(folder / "bare.db")
         create(self._connection)
-        self._inserts = inserts
+        self._ready = ready
         self._commits = commits
 
     def commit(self, number: int) -> None:
         """The number'th of equal parts of all rows, in one transaction."""
         self._connection.execute("BEGIN IMMEDIATE")
-        for sql, rows in self._inserts:
+        for sql, rows in self._ready.grown:
             part = slice(
                 len(rows) * number // self._commits, len(rows) * (number + 1) // self._commits
             )
             self._connection.executemany(sql, rows[part])
+        for sql, rows in self._ready.kept:
+            self._connection.executemany(sql, rows)
         self._connection.execute("COMMIT")
 
     def close(self) -> None:
@@ -176,8 +197,11 @@ def _alert_commits(store: Store, count: int) -> Iterator[Callable[[], object]]:
 
 
 _SIDES: Final = {
-    "events": (_event_commits, ("events", "processes", "files", "ledger")),
-    "alerts": (_alert_commits, ("ledger", "alerts")),
+    "events": (
+        _event_commits,
+        Tables(("events", "processes", "files", "ledger"), ("streams", "lanes", "meta")),
+    ),
+    "alerts": (_alert_commits, Tables(("ledger", "alerts"), ("shelves",))),
 }
 
 
@@ -189,9 +213,9 @@ def write(events: int, alerts: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     for (what, (commits, tables)), count in zip(_SIDES.items(), (events, alerts), strict=True):
         with tempfile.TemporaryDirectory() as folder:
-            inserts = _ready_rows(Path(folder) / "first", commits, count, tables)
+            ready = _ready_rows(Path(folder) / "first", commits, count, tables)
             store = Store.open(Path(folder) / "second", StoreSettings(), stamp())
-            bare = Bare(Path(folder), inserts, -(-count // BATCH))
+            bare = Bare(Path(folder), ready, -(-count // BATCH))
             took = limit = 0.0
             for number, commit in enumerate(commits(store, count)):
                 began = time.perf_counter()
@@ -213,8 +237,8 @@ def _ready_rows(
     state: Path,
     commits: Callable[[Store, int], Iterator[Callable[[], object]]],
     count: int,
-    tables: Sequence[str],
-) -> Inserts:
+    tables: Tables,
+) -> Ready:
     store = Store.open(state, StoreSettings(), stamp())
     for commit in commits(store, count):
         commit()

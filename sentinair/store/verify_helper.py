@@ -33,6 +33,7 @@ __all__ = ["serve", "started"]
 _LENGTH: Final = struct.Struct("<I")
 _TRIES: Final = 20
 _EXIT_SECS: Final = 5
+_AHEAD: Final = 2  # tasks that the second process knows of
 
 
 class _Snapshot(msgspec.Struct, tag=True):
@@ -122,17 +123,20 @@ class _Other:
         told: Callable[[int], None],
     ) -> list[Done]:
         """All tasks, each by whoever is free."""
-        left, results = list(tasks), list[Done]()
-        _send(self._requests, _Work(left.pop(0), plan))
+        left, results, asked = list(tasks), list[Done](), 0
+        first: Plan | None = plan
         with selectors.DefaultSelector() as ready:
             ready.register(self._answers, selectors.EVENT_READ)
-            while left:
-                if ready.select(0):
+            while left or asked:
+                # One more waits there, or that process would be idle until this one ends its own task.
+                while left and asked < (_AHEAD if len(left) > _AHEAD else 1):
+                    _send(self._requests, _Work(left.pop(0), first))
+                    first, asked = None, asked + 1
+                if not left or ready.select(0):
                     results.append(self._result(told))
-                    _send(self._requests, _Work(left.pop(0)))
+                    asked -= 1
                 else:
                     results.append(perform(connection, plan, left.pop(0), told))
-        results.append(self._result(told))
         return results
 
     def _result(self, told: Callable[[int], None]) -> Done:

@@ -100,6 +100,7 @@ class _Scanner:
     def run(self, progress: Callable[[int], None]) -> None:
         span, find, take = self.span, self.find, self._batches.take
         sha256, begins = hashlib.sha256, dict(self._plan.chains)
+        new_leaf = sha256(b"\x00").copy
         chain, link, expected = self._plan.chain_at(span.first), self._link_before(), span.first
         for seq, kind, time, boot, mono, salt, body, leaf, stored in self._connection.execute(
             _RECORDS, (span.first, span.last)
@@ -115,7 +116,10 @@ class _Scanner:
                 else:
                     if not body.startswith(prefix_of(chain, seq, kind, time, boot, mono)):
                         find(seq, "its columns or its chain are not what its body says")
-                    if sha256(b"\x00" + salt + body).digest() != leaf:
+                    hashed = new_leaf()
+                    hashed.update(salt)
+                    hashed.update(body)
+                    if hashed.digest() != leaf:
                         find(seq, "its body is not what was hashed")
                     if kind == "events.batch":
                         take(seq, body)

@@ -136,12 +136,12 @@ class Events:
         if pending and (pending[0].id != first or pending[-1].id - first + 1 != len(pending)):
             raise ValueError(f"event ids must go on from {first} without a hole")
         process_of, processes = self._processes(stamp, pending)
-        streams = self._new_streams(pending)
+        named = [(p.kind, p.source) for p in pending]
+        streams = self._new_streams(named)
         lanes = self._move_lanes(stamp, pending, committed)
-        stream_of = self._streams
         lane_of = {key: row.id for key, row in self._lanes.items()}
         bodies = [_encode(p.event) for p in pending]
-        rows_streams = [stream_of[p.kind, p.source] for p in pending]
+        rows_streams = [*map(self._streams.__getitem__, named)]
         rows: list[EventRow] = [
             (p.id, stream, p.time_ns, lane_of[p.lane], p.seq, process_of[id(p.process)], body)
             for p, stream, body in zip(pending, rows_streams, bodies, strict=True)
@@ -191,9 +191,9 @@ class Events:
             numbers[mark] = number
         return numbers, rows
 
-    def _new_streams(self, pending: Sequence[Pending]) -> tuple[StreamData, ...]:
+    def _new_streams(self, named: Sequence[tuple[str, str]]) -> tuple[StreamData, ...]:
         new = []
-        for kind, source in {(p.kind, p.source) for p in pending}:
+        for kind, source in dict.fromkeys(named):
             if (kind, source) not in self._streams:
                 number = self._streams[kind, source] = len(self._streams) + 1
                 new.append(StreamData(number, kind, source))

@@ -133,7 +133,7 @@ class Files:
         if not (rest or likely or removed):
             return False
         self._connection.executemany("DELETE FROM files WHERE directory = ? AND name = ?", gone)
-        self._write(rest, old)
+        insert(self._connection, "INSERT OR REPLACE INTO files", rest)
         added = files_sum(itertools.chain(likely, rest))
         self.total = (self.total + added - files_sum(removed)) & _MASK
         self._connection.execute(
@@ -147,23 +147,13 @@ class Files:
 
         Asking for each name first costs a tenth of a commit, and an event that says "create" is seldom wrong.
         """
-        if insert(self._connection, "INSERT OR IGNORE INTO files", rows) == len(rows):
-            return True
-        self._connection.executemany(
-            "DELETE FROM files WHERE directory = ? AND name = ? AND event = ?",
-            [(directory, name, event) for directory, name, _, event in rows],
-        )
-        return False
-
-    def _write(self, rows: list[FileRow], old: dict[_Key, FileRow]) -> None:
-        """Insert or update; rows not in old are new (inserting is the faster)."""
-        if old:
-            known = [(row[2], row[3], row[0], row[1]) for row in rows if row[:2] in old]
-            rows = [row for row in rows if row[:2] not in old]
+        done = insert(self._connection, "INSERT OR IGNORE INTO files", rows)
+        if 0 < done < len(rows):
             self._connection.executemany(
-                "UPDATE files SET state = ?, event = ? WHERE directory = ? AND name = ?", known
+                "DELETE FROM files WHERE directory = ? AND name = ? AND event = ?",
+                [(directory, name, event) for directory, name, _, event in rows],
             )
-        insert(self._connection, "INSERT OR FAIL INTO files", rows)
+        return done == len(rows)
 
     def _rows(self, keys: Sequence[_Key]) -> dict[_Key, FileRow]:
         """The stored rows of these names."""

@@ -22,9 +22,9 @@ def _statement(head: str, columns: int, rows: int) -> str:
 def insert(connection: sqlite3.Connection, head: str, rows: Sequence[tuple[Any, ...]]) -> int:
     """Put rows into a table; returns how many went in.
 
-    head: constant text "INSERT OR FAIL INTO table" or "INSERT OR IGNORE INTO table".  Plain INSERT would have to be
-    able to undo one statement alone, which costs what this saves (https://www.sqlite.org/tempfiles.html, section
-    2.5); a transaction of the store is undone as a whole anyway.
+    head: constant text "INSERT OR FAIL INTO table", or IGNORE or REPLACE for FAIL.  Plain INSERT would have to be able
+    to undo one statement alone, which costs what this saves (https://www.sqlite.org/tempfiles.html, section 2.5); a
+    transaction of the store is undone as a whole anyway.
     Raises sqlite3.Error; then some of the rows may be in.
     """
     if not rows:

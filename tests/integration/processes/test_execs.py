@@ -60,8 +60,11 @@ def test_every_exec_of_a_storm_is_told_with_its_facts(execs: Starts) -> None:
     assert engine.stop()[0] == 0
     told = engine.of("exec")
     mine = [one for one in told if one.process.argv and b"stormy" in one.process.argv[-1]]
-    assert len({one.process.argv for one in mine}) >= 980 if FIFO else 500
-    assert all(one.process.exe for one in mine)
+    wanted = 950 if FIFO else 300  # a busy machine without FIFO comes too late for many
+    assert len({one.process.argv for one in mine}) >= wanted
+    assert (
+        sum(one.process.exe is not None for one in mine) >= wanted
+    )  # some end between the two looks
     assert all(one.process.ppid is not None and one.process.uid is not None for one in told)
     assert all(one.process.start is not None for one in told)
     # named or not, there is an exec for each

@@ -68,8 +68,10 @@ def _burst(agent: Agent, root: Path, files: int, dirs: int, promises: Promises) 
     stored = sum((kinds.get(name, 0) & bits) == bits for name, bits in wanted.items())
     share = stored / len(wanted)
     promises.keep(share >= 0.999, "99.9 % of the touched names are stored with their kinds")
-    share = _share(files, SIZES["full"][0])
-    promises.keep(_named(rows) >= share, f"pid and exe on {share:.0%} of the burst's events")
+    wanted_share = _share(files, SIZES["full"][0])
+    promises.keep(
+        _named(rows) >= wanted_share, f"pid and exe on {wanted_share:.0%} of the burst's events"
+    )
     return {
         "operations": load.operations,
         "per_sec": load.per_sec,

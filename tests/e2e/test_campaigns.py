@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+from tests.harness.campaigns import NEEDS, kept
 
-import pytest
-
-from tests.bench.campaign import run
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: fanotify and the process connector"),
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc for the load generators"),
-]
-
-
-def kept(name: str) -> None:
-    figures = run(name, "small")
-    assert figures["broken"] == []
+pytestmark = NEEDS
 
 
 def test_a_burst_of_file_operations_is_stored_whole() -> None:

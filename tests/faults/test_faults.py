@@ -8,23 +8,9 @@ R2  no inodes and no room, before the start and while running       full_disk
 
 from __future__ import annotations
 
-import os
-import shutil
+from tests.harness.campaigns import NEEDS, kept
 
-import pytest
-
-from tests.bench.campaign import run
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: fanotify and the process connector"),
-    pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc for the load generators"),
-]
-
-
-def kept(name: str) -> None:
-    figures = run(name, "small")
-    assert figures["broken"] == []
+pytestmark = NEEDS
 
 
 def test_a_storm_of_short_processes_is_stored_whole() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -132,12 +131,6 @@ class Sender:
         """End the connection: the loop reads its end and drops it."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
-
-    def readable(self) -> bool:
-        """Whether more input waits right now."""
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
-        return bool(poll.poll(0))
 
     def close(self) -> None:
         self.socket.close()

@@ -33,8 +33,6 @@ class Counters:
 
     def __init__(self) -> None:
         self.events = 0
-        self.alerts = 0
-        self.dropped = 0
         self.started_ns = 0
         self.started_mono_ns = 0
 

@@ -229,9 +229,9 @@ def test_any_shell_text_can_be_masked(text: str) -> None:
 )
 def test_a_hostile_argument_costs_no_more_than_its_length(piece: bytes) -> None:
     argv = (b"sh", b"-c", b"password " + piece * (100_000 // len(piece)))
-    began = time.perf_counter()
+    began = time.process_time()
     mask_argv(argv)
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
 
 
 @pytest.mark.parametrize(

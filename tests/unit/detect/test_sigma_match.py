@@ -187,6 +187,6 @@ def test_wildcards_match_as_the_shells_do(pattern: str, text: str) -> None:
 
 def test_many_wildcards_cost_no_more_than_the_texts_length() -> None:
     match = matcher(parse("*a" * 30 + "*b"))
-    began = time.perf_counter()
+    began = time.process_time()
     assert not match("a" * 100_000)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5

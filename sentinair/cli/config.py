@@ -41,7 +41,7 @@ def config() -> None:
 @pass_places
 def check(places: Places, as_json: bool) -> None:
     """Read the whole configuration with its rules and name every fault in it; exit status 78 if there is one."""
-    from sentinair.detect.rule_files import read_rules  # the other commands need no rule
+    from sentinair.detect.sigma.files import read_rules  # the other commands need no rule
 
     there = places.config.is_dir()  # where it is not, loading says so
     faults = list(read_rules(places.config / "rules").faults) if there else []

@@ -20,6 +20,7 @@ from sentinair.model.process import Process
 __all__ = [
     "FIELDS",
     "FILE_EVENT",
+    "NETWORK_CONNECTION",
     "PROCESS_CREATION",
     "EventView",
     "FieldsView",
@@ -32,6 +33,7 @@ __all__ = [
 
 FILE_EVENT: Final = "file_event"
 PROCESS_CREATION: Final = "process_creation"
+NETWORK_CONNECTION: Final = "network_connection"
 Texts = tuple[str, ...]
 
 
@@ -39,7 +41,7 @@ class View(Protocol):
     """One event as a rule sees it."""
 
     def texts(self, field: str) -> Texts:
-        """The field's values; empty if it is absent."""
+        """The field's values; empty if it is absent.  "" asks for the values of all fields, for keywords."""
         ...
 
     def lowered(self, field: str) -> Texts:
@@ -124,9 +126,20 @@ _OF_EVENT: Final[dict[type, dict[str, Callable[[Any], Texts]]]] = {
     ProcessEvent: dict(_OF_EXEC),
 }
 
+_OF_NETWORK: Final = (
+    "DestinationHostname",
+    "DestinationIp",
+    "DestinationPort",
+    "Initiated",
+    "Protocol",
+    "SourceIp",
+    "SourcePort",
+)
+
 FIELDS: Final[dict[str, frozenset[str]]] = {
     FILE_EVENT: frozenset({*_OF_FILE, *_OF_PROCESS, "User"}),
     PROCESS_CREATION: frozenset({*_OF_EXEC, *_OF_PROCESS, "User"}),
+    NETWORK_CONNECTION: frozenset({*_OF_NETWORK, *_OF_PROCESS, "User"}),
 }
 """Fields a rule of each log source category may name."""
 
@@ -162,6 +175,9 @@ class EventView:
         return found
 
     def _read(self, field: str) -> Texts:
+        if not field:
+            names = (*self._of_event, *_OF_PROCESS, "User")
+            return tuple(text for name in names for text in self.texts(name))
         of_event = self._of_event.get(field)
         if of_event is not None:
             return of_event(self._event)
@@ -183,6 +199,8 @@ class FieldsView:
 
     def texts(self, field: str) -> Texts:
         """As View.texts."""
+        if not field:
+            return tuple(text for texts in self._fields.values() for text in texts)
         return self._fields.get(field, ())
 
     def lowered(self, field: str) -> Texts:

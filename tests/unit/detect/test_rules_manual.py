@@ -5,10 +5,10 @@ from pathlib import Path
 
 from sentinair.alerts.flood import MAX_A_MINUTE
 from sentinair.detect.fields import FIELDS
-from sentinair.detect.rule_yaml import MAX_BYTES
-from sentinair.detect.sigma_extras import Extras
-from sentinair.detect.sigma_match import MAX_REGEX_CHARS
-from sentinair.detect.sigma_selection import SUPPORTED
+from sentinair.detect.sigma.nodes import MAX_BYTES
+from sentinair.detect.sigma.extras import Extras
+from sentinair.detect.sigma.regex import MAX_CHARS as MAX_REGEX_CHARS
+from sentinair.detect.sigma.modifiers import SUPPORTED
 
 ROOT = Path(__file__).parents[3]
 MANUAL = (ROOT / "docs" / "rules.md").read_text()

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sentinair.detect.fields import FieldsView
-from sentinair.detect.rule_files import load_rules
-from sentinair.detect.sigma import CompiledRule, compile_rule, detect
-from sentinair.detect.sigma_rule import Example, Rule
+from sentinair.detect.sigma.files import load_rules
+from sentinair.detect.sigma.detector import CompiledRule, compile_rule, detect
+from sentinair.detect.sigma.rule import Example, Rule
 
 RULES_DIR = Path(__file__).parents[3] / "config" / "rules"
 RULES = load_rules(RULES_DIR)

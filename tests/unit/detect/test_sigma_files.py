@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinair.detect.ground import Ground
-from sentinair.detect.rule_files import load_rules, read_rule, read_rules
-from sentinair.detect.rule_yaml import MAX_BYTES
-from sentinair.detect.sigma import detector
+from sentinair.detect.sigma.files import load_rules, read_rule, read_rules
+from sentinair.detect.sigma.nodes import MAX_BYTES
+from sentinair.detect.sigma.detector import detector
 from sentinair.errors import ConfigFault
 
 HEAD = """\

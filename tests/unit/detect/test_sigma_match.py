@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinair.detect.fields import FieldsView
-from sentinair.detect.rule_files import read_rule
-from sentinair.detect.sigma_match import MAX_REGEX_CHARS, compile_test, evidence
-from sentinair.detect.sigma_pattern import ANY, ONE, longest_literal, matcher, parse
-from sentinair.detect.sigma_rule import Rule
+from sentinair.detect.sigma.files import read_rule
+from sentinair.detect.sigma.match import compile_test, evidence
+from sentinair.detect.sigma.regex import MAX_CHARS as MAX_REGEX_CHARS
+from sentinair.detect.sigma.pattern import ANY, ONE, longest_literal, matcher, parse
+from sentinair.detect.sigma.rule import Rule
 
 HEAD = """\
 title: T

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sentinair.detect.sigma_pattern import Pattern
+from sentinair.detect.sigma.pattern import Pattern
 
 __all__ = ["Adjust", "All", "Any", "Example", "Item", "Not", "Rule", "Test", "items"]
 
@@ -12,13 +12,16 @@ __all__ = ["Adjust", "All", "Any", "Example", "Item", "Not", "Rule", "Test", "it
 class Item(msgspec.Struct, frozen=True):
     """One line of a selection: `field|op: values`."""
 
-    field: str
-    op: str  # equals contains startswith endswith re exists
-    values: tuple[str, ...]  # as written
-    patterns: tuple[Pattern, ...]  # for all but re and exists
+    field: str  # "": any field, for keywords
+    op: str  # equals contains startswith endswith re cidr exists lt lte gt gte fieldref
+    values: tuple[str, ...]  # as written, null excepted
+    patterns: tuple[tuple[Pattern, ...], ...] = ()
+    """of each value, for the first four: one of these must match"""
     every: bool = False  # all values must match, not one of them
     cased: bool = False
-    ignore_case: bool = False  # for re
+    flags: str = ""  # for re: letters of i, m, s
+    absent: bool = False  # null is among the values: it holds too where the field is absent
+    how: str = "equals"  # for fieldref: equals contains startswith endswith
 
 
 class All(msgspec.Struct, frozen=True):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sentinair.detect.fields import FIELDS
-from sentinair.detect.rule_yaml import Faults, Listed, Mapped, Node, Scalar
-from sentinair.detect.sigma_condition import ConditionFault, parse_condition
-from sentinair.detect.sigma_extras import Extras, read_extras
-from sentinair.detect.sigma_rule import Any, Rule, Test
-from sentinair.detect.sigma_selection import read_selection
+from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
+from sentinair.detect.sigma.condition import ConditionFault, parse_condition
+from sentinair.detect.sigma.extras import Extras, read_extras
+from sentinair.detect.sigma.rule import Any, Rule, Test
+from sentinair.detect.sigma.selection import Scope, read_selection
 
 __all__ = ["parse_rule"]
 
@@ -52,8 +52,10 @@ _KNOWN: Final = frozenset(
 _NEEDED: Final = ("title", "id", "level", "logsource", "detection")
 
 
-def parse_rule(root: Node, faults: Faults) -> Rule | None:
-    """A rule, or None where faults says why not."""
+def parse_rule(
+    root: Node, faults: Faults, placeholders: Mapping[str, tuple[str, ...]] | None = None
+) -> Rule | None:
+    """A rule, or None where faults says why not.  placeholders: values by name, for the modifier `expand`."""
     if not isinstance(root, Mapped):
         faults.add(root.line, "a rule is a map of title, id, logsource, detection, …")
         return None
@@ -67,7 +69,8 @@ def parse_rule(root: Node, faults: Faults) -> Rule | None:
             faults.add(root.line, f"the key {name} is missing")
     logsource = _logsource(root, faults)
     selections: dict[str, Test] = {}
-    test = None if logsource is None else _detection(root, logsource, selections, faults)
+    scope = Scope(FIELDS.get(logsource or "", frozenset()), placeholders or {})
+    test = None if logsource is None else _detection(root, scope, selections, faults)
     extras = read_extras(root.entries.get("sentinair"), logsource, selections, faults)
     rule_id, severity = _id(root, faults), _level(root, faults)
     if len(faults.found) > before or test is None or logsource is None:
@@ -176,7 +179,7 @@ def _logsource(root: Mapped, faults: Faults) -> str | None:
 
 
 def _detection(
-    root: Mapped, logsource: str, selections: dict[str, Test], faults: Faults
+    root: Mapped, scope: Scope, selections: dict[str, Test], faults: Faults
 ) -> Test | None:
     node = root.entries.get("detection")
     if not isinstance(node, Mapped):
@@ -190,7 +193,7 @@ def _detection(
         if name == "timeframe":
             faults.add(part.line, "timeframe is not supported")
             continue
-        test = read_selection(part, FIELDS[logsource], faults)
+        test = read_selection(part, scope, faults)
         if test is None:
             broken = True
         else:

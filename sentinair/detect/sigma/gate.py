@@ -7,6 +7,7 @@ which nothing follows (say, only a `not`) keeps the gate open for its log source
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Final
 
@@ -20,17 +21,17 @@ from sentinair.detect.fields import (
     is_setuid,
     text_of,
 )
-from sentinair.detect.sigma_pattern import longest_literal
-from sentinair.detect.sigma_rule import All, Item, Not, Rule, Test, items
+from sentinair.detect.sigma.pattern import Pattern, longest_literal
+from sentinair.detect.sigma.rule import All, Item, Not, Rule, Test, items
 from sentinair.model.event import ACTIONS, CREATE, RENAME, WRITE, FileEvent
 from sentinair.model.process import Process
 
-__all__ = ["FileGate", "Need", "ProcessGate", "TextGate", "judged_actions", "needs"]
+__all__ = ["FileGate", "Need", "TextGate", "all_needs", "judged_actions", "needs", "worth"]
 
 # Fields a gate can look at, by log source; flags are booleans and as good as a very long literal.
 _TEXT_FIELDS: Final = {
     FILE_EVENT: frozenset({"TargetFilename"}),
-    PROCESS_CREATION: frozenset({"CommandLine", "Image"}),
+    PROCESS_CREATION: frozenset({"CommandLine", "Image", "ParentImage"}),
 }
 _FLAGS: Final = frozenset({"SetUid", "SetGid", "Memfd", "Deleted"})
 _FLAG_WORTH: Final = 100
@@ -45,6 +46,14 @@ class Need(msgspec.Struct, frozen=True):
     literal: str
 
 
+def all_needs(test: Test, logsource: str) -> list[frozenset[Need]]:
+    """Sets of which test fulfils one member each, whenever it holds; empty if nothing can be said."""
+    if isinstance(test, All):
+        return [found for part in test.parts for found in all_needs(part, logsource)]
+    found = needs(test, logsource)
+    return [] if found is None else [found]
+
+
 def needs(test: Test, logsource: str) -> frozenset[Need] | None:
     """One of these holds whenever test does; None if nothing can be said."""
     if isinstance(test, Not):
@@ -54,11 +63,11 @@ def needs(test: Test, logsource: str) -> frozenset[Need] | None:
     found = [needs(part, logsource) for part in test.parts]
     known = [one for one in found if one is not None]
     if isinstance(test, All):
-        return max(known, key=_worth, default=None)
+        return max(known, key=worth, default=None)
     return frozenset().union(*known) if len(known) == len(found) else None
 
 
-def _worth(one: frozenset[Need]) -> int:
+def worth(one: frozenset[Need]) -> int:
     """How rarely it is fulfilled by chance: its shortest literal decides."""
     return min(_FLAG_WORTH if need.op == "flag" else len(need.literal) for need in one)
 
@@ -67,18 +76,23 @@ def _item_needs(item: Item, logsource: str) -> frozenset[Need] | None:
     if item.field in _FLAGS:
         wanted = item.op == "equals" and set(item.values) == {"true"}
         return frozenset({Need(item.field, "flag", "true")}) if wanted else None
-    if item.field not in _TEXT_FIELDS[logsource] or not item.patterns:
+    if item.field not in _TEXT_FIELDS[logsource] or not item.patterns or item.absent:
         return None
     found: list[Need] = []
-    for pattern in item.patterns:
+    patterns = itertools.chain.from_iterable(item.patterns)
+    if item.every and len(item.values) > 1:  # each must match: the one that says most is enough
+        patterns = iter(max(item.patterns, key=_says))
+    for pattern in patterns:
         plain = len(pattern) == 1 and isinstance(pattern[0], str)
         literal = longest_literal(pattern).lower()
         if not literal:
             return None
         found.append(Need(item.field, item.op if plain else "contains", literal))
-    if item.every:
-        found = [max(found, key=lambda need: len(need.literal))]
     return frozenset(found)
+
+
+def _says(alternatives: tuple[Pattern, ...]) -> int:
+    return min(len(longest_literal(pattern)) for pattern in alternatives)
 
 
 class TextGate:
@@ -152,25 +166,3 @@ class FileGate:
         if state is None or not state.mode & 0o6000:
             return False
         return (self._setuid and is_setuid(event)) or (self._setgid and is_setgid(event))
-
-
-class ProcessGate:
-    """May any process rule match this process?"""
-
-    __slots__ = ("_deleted", "_image", "_line", "_memfd", "_open")
-
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self._open, wanted = _split(rules, PROCESS_CREATION)
-        self._image = TextGate(need for need in wanted if need.field == "Image")
-        self._line = TextGate(need for need in wanted if need.field == "CommandLine")
-        flags = {need.field for need in wanted if need.op == "flag"}
-        self._memfd, self._deleted = "Memfd" in flags, "Deleted" in flags
-
-    def passes(self, process: Process) -> bool:
-        """False only if no rule can match."""
-        if self._open or (process.memfd and self._memfd) or (process.deleted and self._deleted):
-            return True
-        if process.exe is not None and self._image.passes(text_of(process.exe).lower()):
-            return True
-        argv = process.argv
-        return argv is not None and self._line.passes(command_line(argv).lower())

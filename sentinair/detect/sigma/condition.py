@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from sentinair.detect.sigma_rule import All, Any, Not, Test
+from sentinair.detect.sigma.rule import All, Any, Not, Test
 
 __all__ = ["ConditionFault", "parse_condition"]
 

@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 
 from sentinair.detect.fields import FIELDS
-from sentinair.detect.rule_yaml import Faults, Listed, Mapped, Node, Scalar
-from sentinair.detect.sigma_condition import ConditionFault, parse_condition
-from sentinair.detect.sigma_rule import Adjust, Example, Test
-from sentinair.detect.sigma_selection import read_value
+from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
+from sentinair.detect.sigma.condition import ConditionFault, parse_condition
+from sentinair.detect.sigma.rule import Adjust, Example, Test
+from sentinair.detect.sigma.selection import read_value
 from sentinair.model.alert import SEVERITIES
 
 __all__ = ["Extras", "read_extras"]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from sentinair.detect.rule_yaml import MAX_BYTES, Faults, compose
-from sentinair.detect.sigma_parse import parse_rule
-from sentinair.detect.sigma_rule import Rule
+from sentinair.detect.sigma.nodes import MAX_BYTES, Faults, Listed, Mapped, compose
+from sentinair.detect.sigma.parse import parse_rule
+from sentinair.detect.sigma.rule import Rule
+from sentinair.detect.sigma.selection import read_value
 from sentinair.errors import ConfigFault, Fault, SentinairError
 from sentinair.settings.guarded import check_folder, read_guarded
 
-__all__ = ["RulesRead", "load_rules", "read_rule", "read_rules"]
+__all__ = ["Placeholders", "RulesRead", "load_rules", "read_placeholders", "read_rule", "read_rules"]
+
+Placeholders = dict[str, tuple[str, ...]]
+"""Values by name."""
+_PLACEHOLDERS: Final = "placeholders"  # the file's name, without its ending
 
 
 class RulesRead(msgspec.Struct, frozen=True):
@@ -22,25 +28,42 @@ class RulesRead(msgspec.Struct, frozen=True):
     faults: tuple[Fault, ...]
 
 
-def read_rule(text: bytes, file: str) -> tuple[Rule | None, list[Fault]]:
-    """One file's content; file is the name faults speak of."""
+def read_rule(
+    text: bytes, file: str, placeholders: Placeholders | None = None
+) -> tuple[Rule | None, list[Fault]]:
+    """One file's content; file is the name faults speak of.  placeholders: as read_placeholders() gives them."""
     faults = Faults(file)
     root = compose(text, faults)
-    rule = None if root is None else parse_rule(root, faults)
+    rule = None if root is None else parse_rule(root, faults, placeholders)
     return (None if faults.found else rule), faults.found
 
 
+def read_placeholders(text: bytes, file: str) -> tuple[Placeholders, list[Fault]]:
+    """Names and their values, which a rule's `field|expand: '%name%'` stands for."""
+    faults = Faults(file)
+    root = compose(text, faults)
+    if root is not None and not isinstance(root, Mapped):
+        faults.add(root.line, "placeholders are a map of names, each with a list of values")
+    found: dict[str, tuple[str, ...]] = {}
+    for name, node in root.entries.items() if isinstance(root, Mapped) else ():
+        nodes = node.items if isinstance(node, Listed) else (node,)
+        values = [read_value(one, faults) for one in nodes]
+        found[name] = tuple(value for value in values if value is not None)
+    return found, faults.found
+
+
 def read_rules(directory: Path) -> RulesRead:
-    """Every *.yml and *.yaml below directory.
+    """Every *.yml and *.yaml below directory; one called placeholders is no rule but read_placeholders'.
 
     A folder that cannot be read is a fault too, and so is a folder or a file that others could have written: who
     changes a rule can blind the agent.
     """
     rules: dict[str, Rule] = {}
     faults: list[Fault] = []
+    placeholders: Placeholders = {}
     try:
         check_folder(directory)
-        found_there = sorted(directory.rglob("*"))
+        found_there = sorted(directory.rglob("*"), key=lambda path: (path.stem != _PLACEHOLDERS, path))
     except (SentinairError, OSError) as fault:
         return RulesRead((), (_unreadable(directory, fault),))
     for path in found_there:
@@ -54,7 +77,12 @@ def read_rules(directory: Path) -> RulesRead:
         except (SentinairError, OSError) as fault:
             faults.append(_unreadable(path, fault))
             continue
-        rule, found = read_rule(text, str(path))
+        if path.stem == _PLACEHOLDERS:
+            named, found = read_placeholders(text, str(path))
+            placeholders |= named
+            faults += found
+            continue
+        rule, found = read_rule(text, str(path), placeholders)
         faults += found
         if rule is None:
             continue

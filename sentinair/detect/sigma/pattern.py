@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-__all__ = ["ANY", "ONE", "Pattern", "longest_literal", "matcher", "parse"]
+__all__ = ["ANY", "DASH", "DASHES", "ONE", "Pattern", "longest_literal", "matcher", "parse"]
 
 ANY: Final = None  # `*`: any text, also none
 ONE: Final = 1  # `?`: exactly one character
+DASH: Final = 2  # of `windash`: one of DASHES
+DASHES: Final = ("-", "/", "\N{EN DASH}", "\N{EM DASH}", "\N{HORIZONTAL BAR}")
 
 Pattern = tuple[str | int | None, ...]
-"""Literal runs with ANY and ONE between them; a pattern without wildcards is one literal, or empty."""
+"""Literal runs with ANY, ONE and DASH between them; a pattern without wildcards is one literal, or empty."""
 
 
 def parse(text: str) -> Pattern:
@@ -88,7 +90,13 @@ def _whole(run: list[str | int]) -> Callable[[str], bool]:
 
 
 def _regex(run: list[str | int]) -> re.Pattern[str]:
-    return re.compile("".join("." if p == ONE else re.escape(str(p)) for p in run), re.DOTALL)
+    return re.compile("".join(_piece(part) for part in run), re.DOTALL)
+
+
+def _piece(part: str | int) -> str:
+    if part == ONE:
+        return "."
+    return f"[{''.join(map(re.escape, DASHES))}]" if part == DASH else re.escape(str(part))
 
 
 def _size(run: list[str | int]) -> int:

@@ -9,12 +9,15 @@ import msgspec
 
 from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, View
 from sentinair.detect.ground import Ground
-from sentinair.detect.rule_files import load_rules
-from sentinair.detect.sigma_gate import FileGate, ProcessGate, judged_actions
-from sentinair.detect.sigma_match import Holds, compile_test, evidence
-from sentinair.detect.sigma_rule import Adjust, Rule
+from sentinair.detect.sigma.files import load_rules
+from sentinair.detect.sigma.gate import FileGate, judged_actions
+from sentinair.detect.sigma.index import ProcessIndex
+from sentinair.detect.sigma.match import Holds, compile_test, evidence
+from sentinair.detect.sigma.rule import Adjust, Rule
+from sentinair.detect.sigma.verdicts import Verdicts, looked_at
 from sentinair.model.alert import Detection, Joined
 from sentinair.model.event import FileEvent, ProcessEvent
+from sentinair.model.process import Process
 
 __all__ = ["CompiledRule", "SigmaDetector", "compile_rule", "detect", "detector"]
 
@@ -80,9 +83,10 @@ class SigmaDetector:
         compiled = [compile_rule(rule) for rule in rules]
         self._users = {} if users is None else users
         self._files = [one for one in compiled if one.rule.logsource == FILE_EVENT]
-        self._processes = [one for one in compiled if one.rule.logsource == PROCESS_CREATION]
+        processes = [one for one in compiled if one.rule.logsource == PROCESS_CREATION]
+        self._processes = ProcessIndex((one, one.rule.test) for one in processes)
+        self._verdicts = Verdicts[list[CompiledRule]](looked_at(one.rule.test for one in processes))
         self._file_gate = FileGate(one.rule for one in self._files)
-        self._process_gate = ProcessGate(one.rule for one in self._processes)
 
     def judge(self, joined: Joined) -> Iterable[Detection]:
         """Detections for one event; empty for the usual event."""
@@ -94,9 +98,22 @@ class SigmaDetector:
             return self._ask([one for one in self._files if one.actions & actions], joined)
         if isinstance(event, ProcessEvent) and event.action in _CREATIONS:
             process = joined.process if joined.process is not None else event.process
-            if self._process_gate.passes(process):
-                return self._ask(self._processes, joined)
+            return self._judge_process(process, joined)
         return ()
+
+    def _judge_process(self, process: Process, joined: Joined) -> list[Detection]:
+        key = self._verdicts.key(process)
+        asked = None if key is None else self._verdicts.get(key)
+        if asked == []:
+            return []
+        if asked is None:
+            asked = self._processes.candidates(process)
+            if asked:
+                view = EventView(joined, self._users)
+                asked = [one for one in asked if one.holds(view)]
+            if key is not None:
+                self._verdicts.keep(key, asked)
+        return self._ask(asked, joined) if asked else []
 
     def tick(self, now_ns: int) -> Iterable[Detection]:  # noqa: ARG002 - the protocol's
         """Rules know no time."""

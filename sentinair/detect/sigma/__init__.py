@@ -1,0 +1,17 @@
+"""Sigma: rules that anyone can read, from their files to judgements.
+
+    nodes        one YAML file to nodes that know their line; aliases refused
+    files        a folder of files to rules, all faults collected
+    rule         what a rule is once read
+    parse        nodes to a rule; extras: what our rules say beyond Sigma
+    selection    one selection to a tree of tests
+    modifiers    what stands behind a field's name: contains, windash, base64offset, …
+    condition    `selection and not 1 of filter_*` to a tree of tests
+    pattern      wildcards and escapes
+    regex        expressions that cannot take more than linear time
+    match        the tree to closures, and what of it matched
+    gate         what cannot match is dismissed before any rule is asked
+    detector     all of it for one event
+
+Source: Sigma specification 2.1, https://github.com/SigmaHQ/sigma-specification.
+"""

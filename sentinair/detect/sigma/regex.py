@@ -1,0 +1,41 @@
+"""Regular expressions that take time by the length of the text, whatever they are.
+
+Whoever runs a program chooses what a rule's expression has to read, so one that backtracks is a way to stop the
+agent.  RE2 never does; it knows no look-around and no back references, and an expression with these is refused when
+it is loaded.  It is imported when the first rule needs it: 2 MB.
+Source: https://github.com/google/re2/wiki/Syntax.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Final
+
+__all__ = ["MAX_CHARS", "compile_regex"]
+
+MAX_CHARS: Final = 65_536
+"""An expression sees this much of a value."""
+_MAX_BYTES: Final = 8 << 20  # of one compiled expression; larger ones are refused
+
+
+def compile_regex(pattern: str, flags: str = "") -> Callable[[str], bool] | str:
+    """Whether pattern is found anywhere in a text; or, as a sentence part, why it cannot be used.
+
+    flags: letters of i (case), m (^ and $ at lines), s (. matches newlines).
+    """
+    re2: Any = importlib.import_module("re2")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MAX_BYTES
+    marked = f"(?{flags}){pattern}" if flags else pattern
+    try:
+        search = re2.compile(marked, options=options).search
+    except (re2.error, UnicodeEncodeError) as fault:
+        said = fault.args[0] if fault.args else ""
+        return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+
+    def found(text: str) -> bool:
+        return search(text[:MAX_CHARS].encode("utf-8", "surrogateescape")) is not None
+
+    return found

@@ -22,6 +22,7 @@ __all__ = [
     "FILE_EVENT",
     "NETWORK_CONNECTION",
     "PROCESS_CREATION",
+    "Texts",
     "EventView",
     "FieldsView",
     "View",
@@ -149,7 +150,10 @@ class EventView:
 
     __slots__ = ("_event", "_low", "_of_event", "_process", "_texts", "_users")
 
-    def __init__(self, joined: Joined, users: Mapping[int, str]) -> None:
+    def __init__(
+        self, joined: Joined, users: Mapping[int, str], low: dict[str, Texts] | None = None
+    ) -> None:
+        """users: uid to login name.  low: fields known in lower case already; taken over."""
         event = joined.event
         self._event = event
         self._of_event = _OF_EVENT[type(event)]
@@ -158,7 +162,7 @@ class EventView:
             self._process = event.process
         self._users = users
         self._texts: dict[str, Texts] = {}
-        self._low: dict[str, Texts] = {}
+        self._low = {} if low is None else low
 
     def texts(self, field: str) -> Texts:
         """As View.texts; a field this kind of event never has is absent."""

@@ -5,45 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import msgspec
-
-from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, View
+from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, Texts, View
 from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.files import load_rules
 from sentinair.detect.sigma.gate import FileGate, judged_actions
 from sentinair.detect.sigma.index import ProcessIndex
-from sentinair.detect.sigma.match import Holds, compile_test, evidence
-from sentinair.detect.sigma.rule import Adjust, Rule
+from sentinair.detect.sigma.match import Evidence, compile_evidence, compile_test
+from sentinair.detect.sigma.rule import Rule
 from sentinair.detect.sigma.verdicts import Verdicts, looked_at
-from sentinair.model.alert import Detection, Joined
+from sentinair.model.alert import Detection, Joined, Match
 from sentinair.model.event import FileEvent, ProcessEvent
 from sentinair.model.process import Process
 
-__all__ = ["CompiledRule", "SigmaDetector", "compile_rule", "detect", "detector"]
+__all__ = ["CompiledRule", "SigmaDetector", "detect", "detector"]
 
 _CREATIONS: Final = frozenset({"exec", "inventory"})  # an inventory finds what began unseen
 
 
-class CompiledRule(msgspec.Struct, frozen=True):
+class CompiledRule:
     """A rule with its closures."""
 
-    rule: Rule
-    holds: Holds
-    adjust: tuple[tuple[Holds, Adjust], ...]
-    actions: int  # bits of model.event.ACTIONS it is asked about; 0 for rules on processes
+    __slots__ = ("_evidence", "actions", "adjust", "holds", "rule")
 
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.holds = compile_test(rule.test)
+        self.adjust = tuple((compile_test(one.test), one) for one in rule.adjust)
+        self.actions = judged_actions(rule) if rule.logsource == FILE_EVENT else 0
+        """bits of model.event.ACTIONS it is asked about; 0 for rules on processes"""
+        self._evidence: Evidence | None = None
 
-def compile_rule(rule: Rule) -> CompiledRule:
-    """Closures for one rule."""
-    actions = judged_actions(rule) if rule.logsource == FILE_EVENT else 0
-    adjust = tuple((compile_test(one.test), one) for one in rule.adjust)
-    return CompiledRule(rule, compile_test(rule.test), adjust, actions)
+    def evidence(self, view: View) -> list[Match]:
+        """What made it hold; made ready when it holds for the first time, which most rules never do."""
+        if self._evidence is None:
+            self._evidence = compile_evidence(self.rule.test)
+        return self._evidence(view)
 
 
 def detect(compiled: CompiledRule, view: View) -> Detection | None:
     """The rule's judgement on one view; None if it does not hold."""
-    if not compiled.holds(view):
-        return None
+    return judgement(compiled, view) if compiled.holds(view) else None
+
+
+def judgement(compiled: CompiledRule, view: View) -> Detection:
+    """What a rule says of a view for which it holds."""
     rule = compiled.rule
     voice = next((adjust for holds, adjust in compiled.adjust if holds(view)), None)
     why = rule.why
@@ -57,7 +62,7 @@ def detect(compiled: CompiledRule, view: View) -> Detection | None:
         severity=rule.severity if voice is None else voice.severity,
         confidence=rule.confidence if voice is None else voice.confidence,
         source="sigma",
-        matches=tuple(evidence(rule.test, view)),
+        matches=tuple(compiled.evidence(view)),
         why=why,
         next_steps=rule.next_steps,
         techniques=rule.techniques,
@@ -80,7 +85,7 @@ class SigmaDetector:
 
     def __init__(self, rules: Iterable[Rule], users: Mapping[int, str] | None = None) -> None:
         """users: uid to login name, for the field User."""
-        compiled = [compile_rule(rule) for rule in rules]
+        compiled = [CompiledRule(rule) for rule in rules]
         self._users = {} if users is None else users
         self._files = [one for one in compiled if one.rule.logsource == FILE_EVENT]
         processes = [one for one in compiled if one.rule.logsource == PROCESS_CREATION]
@@ -103,17 +108,21 @@ class SigmaDetector:
 
     def _judge_process(self, process: Process, joined: Joined) -> list[Detection]:
         key = self._verdicts.key(process)
-        asked = None if key is None else self._verdicts.get(key)
-        if asked == []:
-            return []
-        if asked is None:
-            asked = self._processes.candidates(process)
-            if asked:
-                view = EventView(joined, self._users)
-                asked = [one for one in asked if one.holds(view)]
+        held = None if key is None else self._verdicts.get(key)
+        view: EventView | None = None
+        if held is None:
+            low: dict[str, Texts] = {}
+            held = self._processes.candidates(process, low)
+            if held:
+                view = EventView(joined, self._users, low)
+                held = [one for one in held if one.holds(view)]
             if key is not None:
-                self._verdicts.keep(key, asked)
-        return self._ask(asked, joined) if asked else []
+                self._verdicts.keep(key, held)
+        if not held:
+            return []
+        if view is None:
+            view = EventView(joined, self._users)
+        return [judgement(one, view) for one in held]
 
     def tick(self, now_ns: int) -> Iterable[Detection]:  # noqa: ARG002 - the protocol's
         """Rules know no time."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
-from sentinair.detect.fields import PROCESS_CREATION, command_line, text_of
+from sentinair.detect.fields import PROCESS_CREATION, Texts, command_line, text_of
 from sentinair.detect.sigma.gate import Need, all_needs, worth
 from sentinair.detect.sigma.rule import Test
 from sentinair.model.process import Process
@@ -42,30 +42,30 @@ class ProcessIndex(Generic[R]):
         ]
 
     def _file(self, number: int, sets: Sequence[frozenset[Need]]) -> None:
-        named = [found for found in sets if all(_is_named(need) for need in found)]
-        if named:
-            for need in min(named, key=len):
-                name = need.literal.rpartition("/")[2]
-                self._names[need.field].setdefault(name, []).append(number)
-            return
         if not sets:
             self._always.append(number)
             return
-        for need in max(sets, key=worth):
-            if need.op == "flag":
+        named = [found for found in sets if all(_is_named(need) for need in found)]
+        for need in min(named, key=len) if named else max(sets, key=worth):
+            if _is_named(need):
+                name = need.literal.rpartition("/")[2]
+                self._names[need.field].setdefault(name, []).append(number)
+            elif need.op == "flag":
                 self._flags.setdefault(need.field, []).append(number)
             else:
                 under = self._texts.setdefault((need.field, need.op), {})
                 under.setdefault(need.literal, []).append(number)
 
-    def candidates(self, process: Process) -> list[R]:
-        """The rules to ask, in the order in which they were given."""
+    def candidates(self, process: Process, low: dict[str, Texts]) -> list[R]:
+        """The rules to ask, in the order in which they were given.  low: takes fields in lower case, for the view."""
         found = set(self._always)
         exe = _path(process.exe)
         parent = _path(process.parents[0].exe if process.parents else None)
         found.update(self._names["Image"].get(exe.rpartition("/")[2], ()))
         found.update(self._names["ParentImage"].get(parent.rpartition("/")[2], ()))
         line = "" if process.argv is None else command_line(process.argv).lower()
+        low["Image"] = () if process.exe is None else (exe,)
+        low["CommandLine"] = () if process.argv is None else (line,)
         for literal, numbers in self._lines:
             if literal in line:
                 found.update(numbers)

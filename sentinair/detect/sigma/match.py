@@ -19,11 +19,12 @@ from sentinair.detect.sigma.selection import number_of
 from sentinair.model.alert import Match
 from sentinair.model.text import shown
 
-__all__ = ["Holds", "compile_test", "evidence"]
+__all__ = ["Evidence", "Holds", "compile_evidence", "compile_test"]
 
 _MAX_SHOWN: Final = 500
 
 Holds = Callable[[View], bool]
+Evidence = Callable[[View], list[Match]]
 TextTest = Callable[[str], bool]
 
 
@@ -217,34 +218,47 @@ def _literal_test(op: str, literals: tuple[str, ...]) -> TextTest:
     return contains
 
 
-def evidence(test: Test, view: View) -> list[Match]:
-    """The fields that made the tree hold: what the event held and what the rule wanted, as written.
+def compile_evidence(test: Test) -> Evidence:
+    """A function that names the fields that made the tree hold: what the event held, what the rule wanted as written.
 
     For what a rule excludes there is no evidence to show, so nothing under a `not` is named.
     """
     if isinstance(test, Item):
-        return _item_evidence(test, view)
+        return _item_evidence(test)
     if isinstance(test, Not):
-        return []
+        return lambda _: []
+    parts = [(compile_test(part), compile_evidence(part)) for part in test.parts]
     if isinstance(test, All):
-        return [match for part in test.parts for match in evidence(part, view)]
-    held = [part for part in test.parts if compile_test(part)(view)]
-    return [match for part in held for match in evidence(part, view)]
+        return lambda view: [match for _, names in parts for match in names(view)]
+    return lambda view: [match for holds, names in parts if holds(view) for match in names(view)]
 
 
-def _item_evidence(item: Item, view: View) -> list[Match]:
-    texts = view.texts(item.field)
-    if item.op == "exists" or (item.absent and not texts):
-        wanted = f"exists {item.values[0]}" if item.op == "exists" else "null"
-        return [Match(item.field, _cut(", ".join(texts)), wanted)]
-    matches: list[Match] = []
-    for single in _singles(item):
-        holds = _values_hold(single)
-        held = next((text for text in texts if holds(_Only(view, item.field, text))), None)
-        if held is not None:
-            wanted = f"{_told(item)} {shown(single.values[0])}"
-            matches.append(Match(item.field or "any field", _cut(held), wanted))
-    return matches
+def _item_evidence(item: Item) -> Evidence:
+    field = item.field
+    if item.op == "exists":
+        return lambda view: [_match(item, ", ".join(view.texts(field)), f"exists {item.values[0]}")]
+    singles = [
+        (_values_hold(one), f"{_told(item)} {shown(one.values[0])}") for one in _singles(item)
+    ]
+
+    def names(view: View) -> list[Match]:
+        texts = view.texts(field)
+        if item.absent and not texts:
+            return [_match(item, "", "null")]
+        found: list[Match] = []
+        for holds, wanted in singles:
+            if holds(view):
+                held = texts[0]
+                if len(texts) > 1:
+                    held = next(text for text in texts if holds(_Only(view, field, text)))
+                found.append(_match(item, held, wanted))
+        return found
+
+    return names
+
+
+def _match(item: Item, held: str, wanted: str) -> Match:
+    return Match(item.field or "any field", _cut(held), wanted)
 
 
 def _told(item: Item) -> str:

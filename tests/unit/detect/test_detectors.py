@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentinair.detect.fields import FIELDS, FILE_EVENT, PROCESS_CREATION, EventView
 from sentinair.detect.gaps import LOST, OWN_STATE, GapDetector
 from sentinair.detect.sigma.files import load_rules, read_rule
-from sentinair.detect.sigma.detector import SigmaDetector, compile_rule, detect
+from sentinair.detect.sigma.detector import CompiledRule, SigmaDetector, detect
 from sentinair.detect.sigma.gate import needs
 from sentinair.detect.sigma.rule import Rule
 from sentinair.model.alert import Detection, Joined
@@ -171,7 +171,7 @@ def test_the_gate_never_hides_what_a_rule_would_have_seen(
     joined = Joined(event, process)
     source = FILE_EVENT if isinstance(event, FileEvent) else PROCESS_CREATION
     view = EventView(joined, {0: "root"})
-    compiled = [compile_rule(one) for one in RULES if one.logsource == source]
+    compiled = [CompiledRule(one) for one in RULES if one.logsource == source]
     asked = [
         one for one in compiled
         if not isinstance(event, FileEvent) or one.actions & event.actions
@@ -212,7 +212,7 @@ def test_a_rule_without_needs_keeps_the_gate_open(body: str) -> None:
     one = rule(body)
     assert needs(one.test, PROCESS_CREATION) is None
     joined = ran(b"zzz")
-    wanted = detect(compile_rule(one), EventView(joined, {}))
+    wanted = detect(CompiledRule(one), EventView(joined, {}))
     assert list(SigmaDetector([one]).judge(joined)) == ([] if wanted is None else [wanted])
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from sentinair.detect.fields import FieldsView
 from sentinair.detect.sigma.files import load_rules
-from sentinair.detect.sigma.detector import CompiledRule, compile_rule, detect
+from sentinair.detect.sigma.detector import CompiledRule, detect
 from sentinair.detect.sigma.rule import Example, Rule
 
 RULES_DIR = Path(__file__).parents[3] / "config" / "rules"
 RULES = load_rules(RULES_DIR)
-COMPILED = {rule.id: compile_rule(rule) for rule in RULES}
+COMPILED = {rule.id: CompiledRule(rule) for rule in RULES}
 EXAMPLES = [
     pytest.param(COMPILED[rule.id], example, id=f"{Path(rule.file).stem}:{example.line}")
     for rule in RULES

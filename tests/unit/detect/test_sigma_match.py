@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sentinair.detect.fields import FieldsView
 from sentinair.detect.sigma.files import read_rule
-from sentinair.detect.sigma.match import compile_test, evidence
+from sentinair.detect.sigma.match import compile_test
 from sentinair.detect.sigma.regex import MAX_CHARS as MAX_REGEX_CHARS
 from sentinair.detect.sigma.pattern import ANY, ONE, longest_literal, matcher, parse
 from sentinair.detect.sigma.rule import Rule
@@ -153,7 +153,7 @@ def test_evidence_names_the_literal_that_matched_and_nothing_that_was_excluded()
     )
     view = FieldsView({"CommandLine": ("nc -e\x1b",), "Image": ("/bin/NC",), "User": ("bob",)})
     assert compile_test(found.test)(view)
-    assert [(m.field, m.value, m.wanted) for m in evidence(found.test, view)] == [
+    assert [(m.field, m.value, m.wanted) for m in compile_evidence(found.test)(view)] == [
         ("CommandLine", "nc -e\\x1b", "contains -E"),
         ("User", "bob", "exists true"),
         ("Image", "/bin/NC", "endswith /nc"),
@@ -163,7 +163,7 @@ def test_evidence_names_the_literal_that_matched_and_nothing_that_was_excluded()
 
 def test_evidence_of_a_long_value_is_cut() -> None:
     found = rule("  s:\n    CommandLine|contains: a\n  condition: s\n")
-    (match,) = evidence(found.test, FieldsView({"CommandLine": ("a" * 9999,)}))
+    (match,) = compile_evidence(found.test)(FieldsView({"CommandLine": ("a" * 9999,)}))
     assert len(match.value) == 500
 
 

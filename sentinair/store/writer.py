@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from sentinair.errors import SentinairError, StorageFault
+from sentinair.errors import RecordGone, SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
@@ -150,7 +150,7 @@ class Store:
         committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
         here.  found: names a first listing found (state) or did not (None), applied before the events.
         Order in the ledger: events.batch, records, alerts.
-        Raises StorageFault: nothing was written, and the caller tries the same again later.
+        Raises StorageFault: nothing was written, try the same again later; RecordGone: open the store again first.
         """
         with self._guard():
             session = self._live(stamp)
@@ -259,11 +259,8 @@ class Store:
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
                 self._live().connection.backup(copy)
-            return {
-                "path": str(target),
-                "bytes": target.stat().st_size,
-                "seq": self._live().head.seq,
-            }
+            size, seq = target.stat().st_size, self._live().head.seq
+            return {"path": str(target), "bytes": size, "seq": seq}
 
     def abandon(self) -> None:
         """Let go of file and lock as they are: for who opens it again."""
@@ -308,6 +305,8 @@ class Store:
         if stamp is not None:
             self._stamp = stamp
         if self._session is None:
+            if not self.path.exists():
+                raise RecordGone("was taken away while the engine wrote it", where=str(self.path))
             check_owned(self.path, directory=False)
             self._session = Session(connect_checked(self.path))
             self._sealer.rejoin(self._session, self._state / "keys")

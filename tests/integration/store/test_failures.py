@@ -17,7 +17,7 @@ import pytest
 
 from sentinair.errors import StorageFault
 from sentinair.store.read import EventFilter, Reader
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from tests.harness.ledger import alert, file_event, open_store, pending, raised, stamp
 
 HERE = Path(__file__).parent

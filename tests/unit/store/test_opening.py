@@ -15,7 +15,7 @@ from sentinair.store.ledger import check_tail
 from sentinair.store.read import Reader
 from sentinair.store.recover import set_aside
 from sentinair.store.reserve import Reserve
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from sentinair.store.writer import Store
 from tests.harness.ledger import alert, file_event, open_store, pending, raised, stamp
 

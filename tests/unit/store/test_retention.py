@@ -11,7 +11,7 @@ from sentinair.settings.types import Retention
 from sentinair.store import retention
 from sentinair.store.payload import RetentionData
 from sentinair.store.read import AlertFilter, Reader
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from sentinair.store.writer import Store
 from tests.harness.ledger import alert, changed, file_event, open_store, pending, raised, stamp
 

@@ -15,7 +15,7 @@ from sentinair.settings.types import StoreSettings
 from sentinair.store.gaps import gap_record, restored_record
 from sentinair.store.payload import BatchData, batch_digest
 from sentinair.store.read import EventFilter, Reader
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from sentinair.store.writer import LaneKey, Store
 from tests.harness.ledger import (
     BULK,

@@ -33,7 +33,7 @@ from sentinair.store.opening import Opened, connect_checked, open_session
 from sentinair.store.reserve import Reserve
 from sentinair.store.schema import MIGRATIONS, VERSION, Migration
 from sentinair.store.seal import Sealer, start_chain
-from sentinair.store.session import Committed, Session, all_data
+from sentinair.store.session import Committed, Session
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
 
@@ -154,7 +154,7 @@ class Store:
         """
         with self._guard():
             session = self._live(stamp)
-            session.check_there()
+            session.check_there()  # again: it may have gone this moment
             done = self._settle(session)
             if done is not None:
                 events, alerts = events[done.events :], alerts[done.alerts :]
@@ -169,6 +169,12 @@ class Store:
             sealed()
         self.seal(stamp)
         return result
+
+    def check_there(self) -> None:
+        """Raise RecordGone if the ledger no longer has its name.  A session that the disk broke is not opened here."""
+        if self._session is not None:
+            with self._guard():
+                self._session.check_there()
 
     def seal(self, stamp: Stamp) -> None:
         """Write the checkpoint and change the key if they are due, and take the reserve again if there is room.
@@ -238,16 +244,6 @@ class Store:
         """One alert as last committed."""
         with self._guard():
             return self._live().alerts.one(alert_id)
-
-    def alert_summary(self, now_ns: int) -> dict[str, object]:
-        """{total_today, critical_open, last_alert}: since midnight UTC; ns of the newest alert or None."""
-        with self._guard():
-            return self._live().alerts.summary(now_ns)
-
-    def record_data(self, kind: str) -> list[dict[str, object]]:
-        """What all records of this kind say, oldest first."""
-        with self._guard():
-            return all_data(self._live().connection, kind)
 
     def backup(self, target: Path) -> dict[str, object]:
         """An exact copy of the database as of now (https://www.sqlite.org/backup.html); target must not exist.

@@ -251,8 +251,9 @@ class Spine:
             self._say(self.senders[role], Ack(receipt))
 
     def tick(self) -> None:
-        """Once a second."""
+        """Once a second.  Raises RecordGone."""
         stamp = self._stamp()
+        self.commits.store.check_there()
         step_ns = self._clock.look(stamp.time_ns, stamp.mono_ns)
         if step_ns is not None:
             event = ClockEvent(seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, step_ns=step_ns)

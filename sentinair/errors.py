@@ -59,6 +59,10 @@ class StorageFault(SentinairError):
     exit_status = 74
 
 
+class RecordGone(StorageFault):
+    """The ledger was taken away or replaced while the engine wrote it (exit status 74)."""
+
+
 class VersionFault(SentinairError):
     """The record was written by another version of this program: only a person can choose (exit status 74)."""
 

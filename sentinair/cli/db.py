@@ -16,7 +16,7 @@ from sentinair.errors import EngineAbsent, SentinairError, StorageFault, UsageFa
 from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.store.keys import ENROLMENT_FILE
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 
 __all__ = ["db"]
 

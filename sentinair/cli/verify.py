@@ -16,8 +16,8 @@ from sentinair.cli.output import emit, fields
 from sentinair.cli.places import Places, pass_places
 from sentinair.codecs.times import rfc3339
 from sentinair.model.text import shown
-from sentinair.store.verify import Progress, Report
-from sentinair.store.verify import verify as proven
+from sentinair.store.verify.report import Progress, Report
+from sentinair.store.verify.report import verify as proven
 
 __all__ = ["verify"]
 

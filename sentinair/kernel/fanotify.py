@@ -22,6 +22,7 @@ __all__ = [
     "LEVELS",
     "NAMES",
     "READ_BYTES",
+    "WRITTEN",
     "Fanotify",
     "Level",
     "probe",
@@ -42,9 +43,8 @@ _PIDFD: Final = 0x80
 _MARK_ADD: Final = 0x1
 _MARK_DONT_FOLLOW: Final = 0x4
 _MARK_FILESYSTEM: Final = 0x100
-_EVENTS: Final = (
-    0x4 | 0x8 | 0x100 | 0x200 | 0x40000000
-)  # ATTRIB, CLOSE_WRITE, CREATE, DELETE, ONDIR
+_CLOSE_WRITE: Final = 0x8
+_EVENTS: Final = 0x4 | _CLOSE_WRITE | 0x100 | 0x200 | 0x40000000  # ATTRIB, CREATE, DELETE, ONDIR
 _RENAME: Final = 0x10000000
 _MOVED: Final = 0x40 | 0x80  # FAN_MOVED_FROM, FAN_MOVED_TO
 _OPEN: Final = 0x20
@@ -89,6 +89,7 @@ NAMES: Final = Level(
         "old and new name of a rename come as two events, and a process number may be reused",
     ),
 )
+WRITTEN: Final = Level("written files by descriptor", _INIT_BASE | _PIDFD, _CLOSE_WRITE, _ALWAYS)
 LEVELS: Final = (FULL, NAMES)  # best first; kernel 5.17 and 5.9, found by trying
 
 

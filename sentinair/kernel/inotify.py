@@ -28,7 +28,7 @@ LIMITS: Final = (
 )
 ATTRIB, CLOSE_WRITE, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x4, 0x8, 0x40, 0x80, 0x100, 0x200
 OVERFLOW, IGNORED, ISDIR = 0x4000, 0x8000, 0x40000000
-_WANTED: Final = ATTRIB | CLOSE_WRITE | MOVED_FROM | MOVED_TO | CREATE | DELETE
+_NAMES: Final = ATTRIB | MOVED_FROM | MOVED_TO | CREATE | DELETE
 _ONLYDIR_DONT_FOLLOW: Final = 0x01000000 | 0x02000000
 _READ_BYTES: Final = 256 << 10
 _HEAD: Final = struct.Struct("=iIII")  # wd, mask, cookie, length of name
@@ -46,8 +46,9 @@ class Raw(msgspec.Struct, frozen=True):
 class Inotify:
     """One instance; does not block."""
 
-    def __init__(self) -> None:
-        """Raises OSError: EMFILE when the user has too many instances."""
+    def __init__(self, *, writes: bool = True) -> None:
+        """writes: tell of written files too.  Raises OSError: EMFILE when the user has too many instances."""
+        self._wanted = _NAMES | CLOSE_WRITE if writes else _NAMES
         self._file: int = inotify_c.inotify_init()
         if self._file < 0:
             raise _fault()
@@ -65,7 +66,7 @@ class Inotify:
 
         Raises OSError: ENOSPC at the limit of watches, ENOENT or ENOTDIR when it is gone or a link.
         """
-        mask = inotify_c.Mask(_WANTED | _ONLYDIR_DONT_FOLLOW)
+        mask = inotify_c.Mask(self._wanted | _ONLYDIR_DONT_FOLLOW)
         watch: int = inotify_c.inotify_add_watch(self._file, directory, mask)
         if watch < 0:
             raise _fault()

@@ -19,7 +19,7 @@ import msgspec
 from sentinair.kernel.handles import UNKNOWN, Directories, Directory
 from sentinair.model import event
 
-__all__ = ["Change", "Moved", "Records", "Sweep"]
+__all__ = ["OVERFLOW", "Change", "Moved", "Records", "Sweep"]
 
 OVERFLOW: Final = 0x4000
 _ONDIR: Final = 0x40000000

@@ -148,7 +148,7 @@ class ClockEvent(Event, frozen=True, array_like=True, kw_only=True, tag="clock")
 class TamperEvent(Event, frozen=True, array_like=True, kw_only=True, tag="tamper"):
     """The agent found its own record changed or damaged."""
 
-    found_by: str  # "start" or "full check"
+    found_by: str  # "start", "commit" or "full check"
     what: str  # one sentence
 
 

@@ -59,7 +59,6 @@ IGNORE: Final = (
     "/root/.local/share",
     "/root/.mozilla",
     "/root/.npm",
-    "/root/.pyenv",
     "/root/.bash_history-*.tmp",
     "/root/.lesshst",
     "/root/.python_history",

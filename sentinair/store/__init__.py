@@ -18,7 +18,7 @@
     access      who may own and read the file; how it is opened for reading
     read        Reader: pages, counts, records (asked: its words; pages, search: how it finds)
     chain, keys, seals, checkpoint    links and signatures
-    verify…     the proof of all of it, with public keys only
+    verify      the proof of all of it, with public keys only
 
-Writing begins at writer.Store, reading at read.Reader, proving at verify.verify.
+Writing begins at writer.Store, reading at read.Reader, proving at verify.report.
 """

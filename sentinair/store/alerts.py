@@ -23,7 +23,6 @@ __all__ = ["Alerts", "Shelf", "decode_alert", "search_text"]
 Shelf = tuple[str, str, str, str]
 """severity, status, category, source."""
 
-_DAY_NS: Final = 86_400 * 1_000_000_000
 _encode = msgspec.json.Encoder(order="deterministic").encode
 decode_alert: Final = msgspec.json.Decoder(Alert).decode
 
@@ -172,19 +171,6 @@ class Alerts:
             ShelfData(number, *shelf)
             for shelf, number in sorted(self._shelves.items(), key=lambda item: item[1])
         )
-
-    def summary(self, now_ns: int) -> dict[str, object]:
-        """{total_today (UTC), critical_open, last_alert (ns or None)}; a few index steps for each shelf."""
-        midnight = now_ns - now_ns % _DAY_NS
-        today, newest = self._connection.execute(
-            "SELECT sum((SELECT count(*) FROM alerts WHERE shelf = s.id AND time >= ?)),"
-            " max((SELECT max(time) FROM alerts WHERE shelf = s.id)) FROM shelves AS s",
-            (midnight,),
-        ).fetchone()
-        (critical,) = self._connection.execute(
-            "SELECT coalesce(sum(count), 0) FROM shelves WHERE severity = 'critical' AND status = 'open'"
-        ).fetchone()
-        return {"total_today": today or 0, "critical_open": critical, "last_alert": newest}
 
     def unfinished(self, limit: int) -> list[Alert]:
         """Open and acknowledged alerts, the newest `limit` of them, oldest first: what merging goes on with."""

@@ -20,7 +20,7 @@ from sentinair.store.chain import (
 )
 from sentinair.store.rows import insert
 
-__all__ = ["Draft", "check_tail", "read_head"]
+__all__ = ["Draft", "check_tail", "of_kind", "read_head"]
 
 
 class Draft:
@@ -45,6 +45,13 @@ class Draft:
         self.rows = []
 
 
+def of_kind(kind: str | None) -> str:
+    """Condition on records of the kind in ?1, by the index where there is one; None: on all records."""
+    if kind is None:
+        return "?1 IS NULL"
+    return "kind = ?1" if kind == "events.batch" else "kind = ?1 AND kind <> 'events.batch'"
+
+
 def read_head(connection: sqlite3.Connection) -> Head:
     """Where the stored chain ends."""
     row = connection.execute("SELECT seq, link FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()
@@ -58,7 +65,7 @@ def check_tail(connection: sqlite3.Connection) -> int:
     Signatures are verify's business: this finds damage, quickly.
     """
     (since,) = connection.execute(
-        "SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'checkpoint'"
+        "SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'checkpoint' AND kind <> 'events.batch'"
     ).fetchone()
     before = connection.execute("SELECT seq, link FROM ledger WHERE seq = ?", (since,)).fetchone()
     seq, link = before or (EMPTY.seq, EMPTY.link)

@@ -145,8 +145,8 @@ def _migrate(
 def _ended_well(connection: sqlite3.Connection) -> bool:
     """Whether no "start" is without its "stop"."""
     start, stop = connection.execute(
-        "SELECT (SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'start'),"
-        " (SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'stop')"
+        "SELECT (SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'start' AND kind <> 'events.batch'),"
+        " (SELECT coalesce(max(seq), 0) FROM ledger WHERE kind = 'stop' AND kind <> 'events.batch')"
     ).fetchone()
     return bool(stop >= start)
 

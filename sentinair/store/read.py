@@ -33,7 +33,7 @@ from sentinair.store.asked import (
 from sentinair.store.events import StoredEvent, decode_event, decode_process
 from sentinair.store.files import Files
 from sentinair.store.gaps import GapRow, gap_rows
-from sentinair.store.ledger import read_head
+from sentinair.store.ledger import of_kind, read_head
 from sentinair.store.pages import END, Cursor, Interval, keys, rows_of
 from sentinair.store.search import search
 
@@ -206,11 +206,10 @@ class Reader:
         self, kind: str | None = None, since_seq: int = 1, limit: int = 100
     ) -> list[StoredRecord]:
         """Records from since_seq on, oldest first."""
-        which = "kind = ?1" if kind is not None else "?1 IS NULL"
         with self._transaction() as connection:
             rows = connection.execute(
                 "SELECT seq, kind, time, mono, boot, body, leaf, link FROM ledger"  # noqa: S608 — constants
-                f" WHERE {which} AND seq >= ?2 ORDER BY seq LIMIT ?3",
+                f" WHERE {of_kind(kind)} AND seq >= ?2 ORDER BY seq LIMIT ?3",
                 (kind, since_seq, limit),
             ).fetchall()
         return [self._record(row) for row in rows]
@@ -219,8 +218,8 @@ class Reader:
         """The newest record of this kind."""
         with self._transaction() as connection:
             row = connection.execute(
-                "SELECT seq, kind, time, mono, boot, body, leaf, link FROM ledger"
-                " WHERE kind = ? ORDER BY seq DESC LIMIT 1",
+                "SELECT seq, kind, time, mono, boot, body, leaf, link FROM ledger"  # noqa: S608 — constants
+                f" WHERE {of_kind(kind)} ORDER BY seq DESC LIMIT 1",
                 (kind,),
             ).fetchone()
         return None if row is None else self._record(row)
@@ -233,7 +232,8 @@ class Reader:
                 "SELECT time FROM ledger WHERE seq = ?", (head.seq,)
             ).fetchone()
             seal = connection.execute(
-                "SELECT seq, time FROM ledger WHERE kind = 'checkpoint' ORDER BY seq DESC LIMIT 1"
+                "SELECT seq, time FROM ledger WHERE kind = 'checkpoint' AND kind <> 'events.batch'"
+                " ORDER BY seq DESC LIMIT 1"
             ).fetchone() or (None, None)
         return LedgerHead(head.seq, head.link, None if newest is None else newest[0], *seal)
 

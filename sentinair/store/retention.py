@@ -129,7 +129,8 @@ def _last_forgotten(session: Session) -> int:
     """seq of the last batch whose events are gone; 0: none."""
     (seq,) = session.connection.execute(
         "SELECT json_extract(body, '$.data.upto') AS upto FROM ledger"
-        " WHERE kind = 'retention' AND upto IS NOT NULL ORDER BY seq DESC LIMIT 1"
+        " WHERE kind = 'retention' AND kind <> 'events.batch' AND upto IS NOT NULL"
+        " ORDER BY seq DESC LIMIT 1"
     ).fetchone() or (0,)
     return int(seq)
 

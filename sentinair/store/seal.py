@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from sentinair.model.record import Stamp
 from sentinair.settings.types import StoreSettings
 from sentinair.store.chain import CHAIN_AT
@@ -59,7 +61,7 @@ class Sealer:
         if self.ring.new:
             self._enrol(session, stamp)
         else:
-            self._rotate(session, stamp)
+            self._rotate(session, stamp, at_start=True)
 
     def rejoin(self, session: Session, keys: Path) -> None:
         """After a failure: the ring as the file has it now; a key change that was cut short is finished."""
@@ -115,8 +117,8 @@ class Sealer:
         self._previous = None
         self._marks = after_epoch(self._marks, stamp.mono_ns, session.head.seq)
 
-    def _rotate(self, session: Session, stamp: Stamp) -> None:
-        data = self.ring.stage(session.head)
+    def _rotate(self, session: Session, stamp: Stamp, *, at_start: bool = False) -> None:
+        data = msgspec.structs.replace(self.ring.stage(session.head), at_start=at_start)
         with session.transaction(self.ring.chain, stamp) as draft:
             draft.append("epoch", data)
         self.ring.promote()
@@ -124,7 +126,8 @@ class Sealer:
 
     def _find_checkpoint(self, session: Session) -> None:
         row = session.connection.execute(
-            "SELECT leaf, body, time FROM ledger WHERE kind = 'checkpoint' ORDER BY seq DESC LIMIT 1"
+            "SELECT leaf, body, time FROM ledger WHERE kind = 'checkpoint' AND kind <> 'events.batch'"
+            " ORDER BY seq DESC LIMIT 1"
         ).fetchone()
         self._previous = None
         if row is not None:

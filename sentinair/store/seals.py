@@ -42,6 +42,7 @@ class EpochData(msgspec.Struct, frozen=True):
     public_key: str  # 64 hex
     signed_by: int  # the epoch before; 0 for epoch 0
     signature: str  # 128 hex
+    at_start: bool = False  # the engine started with it; not signed
 
 
 class CheckpointData(msgspec.Struct, frozen=True):

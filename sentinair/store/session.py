@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.errors import StorageFault
+from sentinair.errors import RecordGone
 from sentinair.model.alert import AlertChange
 from sentinair.model.record import Record, Stamp
 from sentinair.store.alerts import Alerts
@@ -24,7 +24,7 @@ from sentinair.store.events import Events, LaneKey, Pending
 from sentinair.store.files import Files, Found, files_digest
 from sentinair.store.gaps import project
 from sentinair.store.keys import Known
-from sentinair.store.ledger import Draft, read_head
+from sentinair.store.ledger import Draft, of_kind, read_head
 from sentinair.store.payload import BatchData
 
 __all__ = ["Committed", "Session", "all_data", "connect", "last_data"]
@@ -74,7 +74,8 @@ def connect(database: Path) -> sqlite3.Connection:
 def last_data(connection: sqlite3.Connection, kind: str) -> tuple[str, bytes] | None:
     """Chain and data (JSON) of the last record of this kind."""
     row = connection.execute(
-        "SELECT body FROM ledger WHERE kind = ? AND body IS NOT NULL ORDER BY seq DESC LIMIT 1",
+        f"SELECT body FROM ledger WHERE {of_kind(kind)} AND body IS NOT NULL"  # noqa: S608 — constants
+        " ORDER BY seq DESC LIMIT 1",
         (kind,),
     ).fetchone()
     if row is None:
@@ -86,7 +87,8 @@ def last_data(connection: sqlite3.Connection, kind: str) -> tuple[str, bytes] | 
 def all_data(connection: sqlite3.Connection, kind: str) -> list[dict[str, object]]:
     """Data of all records of this kind that are not erased, oldest first."""
     rows = connection.execute(
-        "SELECT body FROM ledger WHERE kind = ? AND body IS NOT NULL ORDER BY seq", (kind,)
+        f"SELECT body FROM ledger WHERE {of_kind(kind)} AND body IS NOT NULL ORDER BY seq",  # noqa: S608
+        (kind,),
     )
     return [msgspec.json.decode(_body(body).data, type=dict[str, object]) for (body,) in rows]
 
@@ -127,13 +129,13 @@ class Session:
         )
 
     def check_there(self) -> None:
-        """Raise StorageFault if database or log no longer have their names: what is written then is lost to all."""
+        """Raise RecordGone if database or log no longer have their names: what is written then is lost to all."""
         for path, was in self._files.items():
             if was is not None and _identity(path) != was:
-                raise StorageFault(
+                raise RecordGone(
                     "was taken away or replaced while the engine wrote it",
                     where=path,
-                    remedy="stop the agent, put it back or restore a backup, and start again",
+                    remedy="find out who did it",
                 )
 
     def known_epoch(self) -> Known | None:

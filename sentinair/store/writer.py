@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from sentinair.errors import SentinairError, StorageFault
+from sentinair.errors import RecordGone, SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
@@ -33,7 +33,7 @@ from sentinair.store.opening import Opened, connect_checked, open_session
 from sentinair.store.reserve import Reserve
 from sentinair.store.schema import MIGRATIONS, VERSION, Migration
 from sentinair.store.seal import Sealer, start_chain
-from sentinair.store.session import Committed, Session, all_data
+from sentinair.store.session import Committed, Session
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
 
@@ -150,11 +150,11 @@ class Store:
         committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
         here.  found: names a first listing found (state) or did not (None), applied before the events.
         Order in the ledger: events.batch, records, alerts.
-        Raises StorageFault: nothing was written, and the caller tries the same again later.
+        Raises StorageFault: nothing was written, try the same again later; RecordGone: open the store again first.
         """
         with self._guard():
             session = self._live(stamp)
-            session.check_there()
+            session.check_there()  # again: it may have gone this moment
             done = self._settle(session)
             if done is not None:
                 events, alerts = events[done.events :], alerts[done.alerts :]
@@ -169,6 +169,12 @@ class Store:
             sealed()
         self.seal(stamp)
         return result
+
+    def check_there(self) -> None:
+        """Raise RecordGone if the ledger no longer has its name.  A session that the disk broke is not opened here."""
+        if self._session is not None:
+            with self._guard():
+                self._session.check_there()
 
     def seal(self, stamp: Stamp) -> None:
         """Write the checkpoint and change the key if they are due, and take the reserve again if there is room.
@@ -239,16 +245,6 @@ class Store:
         with self._guard():
             return self._live().alerts.one(alert_id)
 
-    def alert_summary(self, now_ns: int) -> dict[str, object]:
-        """{total_today, critical_open, last_alert}: since midnight UTC; ns of the newest alert or None."""
-        with self._guard():
-            return self._live().alerts.summary(now_ns)
-
-    def record_data(self, kind: str) -> list[dict[str, object]]:
-        """What all records of this kind say, oldest first."""
-        with self._guard():
-            return all_data(self._live().connection, kind)
-
     def backup(self, target: Path) -> dict[str, object]:
         """An exact copy of the database as of now (https://www.sqlite.org/backup.html); target must not exist.
 
@@ -259,11 +255,8 @@ class Store:
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
                 self._live().connection.backup(copy)
-            return {
-                "path": str(target),
-                "bytes": target.stat().st_size,
-                "seq": self._live().head.seq,
-            }
+            size, seq = target.stat().st_size, self._live().head.seq
+            return {"path": str(target), "bytes": size, "seq": seq}
 
     def abandon(self) -> None:
         """Let go of file and lock as they are: for who opens it again."""
@@ -308,6 +301,8 @@ class Store:
         if stamp is not None:
             self._stamp = stamp
         if self._session is None:
+            if not self.path.exists():
+                raise RecordGone("was taken away while the engine wrote it", where=str(self.path))
             check_owned(self.path, directory=False)
             self._session = Session(connect_checked(self.path))
             self._sealer.rejoin(self._session, self._state / "keys")

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from tests.harness.ledgers import LedgerMaker
 
 __all__ = ["main", "make", "measure"]

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import msgspec
 
-from sentinair.store import verify_tables as tables
 from sentinair.store.payload import BatchData
 from sentinair.store.seals import read_enrolment
-from sentinair.store.verify import check
-from sentinair.store.verify_plan import Body, Plan, make_plan
-from sentinair.store.verify_search import compare, rebuilt
-from sentinair.store.verify_span import Span, scan
+from sentinair.store.verify import tables
+from sentinair.store.verify.plan import Body, Plan, make_plan
+from sentinair.store.verify.report import check
+from sentinair.store.verify.search import compare, rebuilt
+from sentinair.store.verify.span import Span, scan
 
 __all__ = ["Flipper", "Missed", "Places", "Tally", "page_kinds", "sample", "varint"]
 
@@ -209,8 +209,12 @@ class Flipper:
             ),
             "lanes": lambda: tables.check_lanes(connection, sums.lanes, find),
             "gaps": lambda: tables.check_gaps(connection, self.gaps, find),
-            "files": lambda: tables.check_files(connection, sums.files, find),
-            "meta": lambda: tables.check_files(connection, sums.files, find),
+            "files": lambda: tables.check_files(
+                connection, tables.sum_of_files(connection), sums.files, find
+            ),
+            "meta": lambda: tables.check_files(
+                connection, tables.sum_of_files(connection), sums.files, find
+            ),
             "alerts": lambda: tables.check_alerts(
                 connection, self.whole.alerts, self.shelves, find
             ),

@@ -13,6 +13,7 @@ from sentinair.model.process import Process
 from sentinair.model.record import Stamp
 from sentinair.settings.types import StoreSettings
 from sentinair.store.events import LaneKey, Pending
+from sentinair.store.read import Reader
 from sentinair.store.writer import Store
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "open_store",
     "pending",
     "raised",
+    "record_data",
     "stamp",
 ]
 
@@ -116,3 +118,10 @@ def changed(
     kind: str, one: Alert, by: str | None = "root", comment: str | None = None
 ) -> AlertChange:
     return AlertChange(kind, one, by, comment)
+
+
+def record_data(path: Path, kind: str) -> list[dict[str, object]]:
+    """What all records of this kind say, oldest first.  path: of a ledger or its state directory."""
+    with Reader.open(path) as reader:
+        found = [record.data for record in reader.records(kind, limit=100_000)]
+    return [data for data in found if isinstance(data, dict)]

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from sentinair.errors import DataFault, SentinairError, StorageFault
+from sentinair.errors import DataFault, RecordGone, SentinairError, StorageFault
 from sentinair.ipc.notify import Notifier
 from sentinair.ipc.sockets import peer
 from sentinair.roles.engine.requests import Handler, Requests
@@ -58,6 +58,7 @@ class Engine:
         self._notifier = notifier
         self._next_tick_ns = 0
         self._next_open_ns = 0
+        self._gone: RecordGone | None = None  # why the next spine begins
         self._stop_by_ns: int | None = None
         self._reading = True
         for name, listener in self._listeners.items():
@@ -126,7 +127,7 @@ class Engine:
             try:
                 self._judge(self.spine, now_ns, more=more, tick=tick)
             except (StorageFault, DataFault) as fault:
-                self._start_over(self.spine, str(fault))
+                self._start_over(self.spine, fault)
         self._regulate()
 
     def _judge(self, spine: Spine, now_ns: int, *, more: bool, tick: bool) -> None:
@@ -137,14 +138,18 @@ class Engine:
         if tick:
             spine.tick()
 
-    def _start_over(self, spine: Spine, why: str) -> None:
-        """Reading the record failed in the middle of judging: forget all that is not on disk and begin again.
+    def _start_over(self, spine: Spine, fault: SentinairError) -> None:
+        """Reading the record failed in the middle of judging, or it is gone: forget what is not on disk, begin again.
 
         Nothing is lost by it: the senders hold what was not acknowledged, and send it to the next spine.
         """
-        log.error("the record cannot be used, trying again every 30 s: %s", why)
-        self.spine, self.refusal = None, why
-        self._next_open_ns = monotonic_ns() + RETRY_NS
+        self.spine, self.refusal = None, str(fault)
+        if isinstance(fault, RecordGone):
+            log.error("the record is gone, opening it again: %s", fault)
+            self._gone, self._next_open_ns = fault, monotonic_ns() + TICK_NS
+        else:
+            log.error("the record cannot be used, trying again every 30 s: %s", fault)
+            self._next_open_ns = monotonic_ns() + RETRY_NS
         for connection in tuple(self._connections):
             if isinstance(connection, Sender):
                 self._drop(connection, "the record cannot be used")
@@ -180,6 +185,9 @@ class Engine:
             self._next_open_ns = monotonic_ns() + RETRY_NS
         else:
             self.refusal = None
+            if self._gone is not None:
+                self.spine.judge.tampered("commit", f"{self._gone.where} {self._gone.what}")
+                self._gone = None
 
     def _regulate(self) -> None:
         """Read from senders only while there is room for what they send."""
@@ -255,7 +263,7 @@ class Engine:
                         self.spine.hear(connection, message)
         except StorageFault as fault:  # not the sender's: what it sent could not be judged
             if self.spine is not None:
-                self._start_over(self.spine, str(fault))
+                self._start_over(self.spine, fault)
         except (OSError, SentinairError) as fault:
             self._drop(connection, str(fault))
         else:

@@ -32,6 +32,7 @@ from sentinair.roles.engine.registered import load as load_object
 from sentinair.roles.engine.registered import look_up
 from sentinair.roles.engine.requests import Handler
 from sentinair.roles.engine.spine import Spine
+from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
 from sentinair.settings.load import load
@@ -87,7 +88,9 @@ class Assembly:
         mask = Masker(self.settings.processes.mask_options).argv
         commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
         gaps = Gaps()
-        killed = self._was_killed()
+        begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
+        with Reader.open(self.state) as reader:
+            starts = Starts(commits, begun, reader)
         for row in store.open_gaps():
             gaps.restore(
                 GapEvent(
@@ -131,21 +134,13 @@ class Assembly:
             upkeep=Upkeep(self._config, self.state, self.settings, commits, judge.tampered),
             alerts=manager,
             own=(os.getpid(), start(os.getpid()) or 0),
-            after_stop=not killed,
+            after_stop=not store.unclean,
+            starts=starts,
         )
-        if killed:
-            commits.record("unclean.stop", {"last_seq": store.head.seq})
-        begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
-        commits.record("start", begun)
+        starts.tick(self.stamp())
         if store.opened.damaged is not None:
             judge.tampered("start", f"it was damaged, and is kept as {store.opened.damaged.file}")
         return spine
-
-    def _was_killed(self) -> bool:
-        """Whether an earlier life of this chain ended without its stop record."""
-        with Reader.open(self.state) as reader:
-            began, ended = reader.last_record("start"), reader.last_record("stop")
-        return began is not None and (ended is None or ended.seq < began.seq)
 
     def _settled(self) -> set[bytes]:
         """Roots that some earlier rescan listed whole."""

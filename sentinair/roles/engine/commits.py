@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sentinair.errors import StorageFault
+from sentinair.errors import RecordGone, StorageFault
 from sentinair.model.alert import AlertChange
 from sentinair.model.event import RENAME, Event, FileEvent, FileState
 from sentinair.model.process import Process
@@ -130,7 +130,10 @@ class Commits:
         return self._done_ns + SPACING_NS - now_ns
 
     def commit(self) -> bool:
-        """Write all that waits in one transaction.  False if the disk refused: all still waits, to be tried again."""
+        """Write all that waits in one transaction.  False if the disk refused: all still waits, to be tried again.
+
+        Raises RecordGone.
+        """
         if not (self.waiting or self._committed):
             return True
         stamp = self._stamp()
@@ -138,6 +141,8 @@ class Commits:
             self.last = self.store.commit(
                 stamp, self._events, self._alerts, self._records, self._committed, self._found
             )
+        except RecordGone:
+            raise
         except StorageFault as fault:
             self.refusal = str(fault)
             self.refused_commits += 1

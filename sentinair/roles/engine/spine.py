@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sentinair.alerts.manager import AlertManager
-from sentinair.errors import DataFault
+from sentinair.errors import DataFault, RecordGone
 from sentinair.ipc.lane import MAX_BATCH
 from sentinair.ipc.messages import Ack, AskInventory, Batch, FromSender, Health, Hello
 from sentinair.model.event import ClockEvent, GapEvent
@@ -20,6 +20,7 @@ from sentinair.roles.engine.gaps import REPAIR, Gaps
 from sentinair.roles.engine.join import HOLD_NS
 from sentinair.roles.engine.judge import Ask, Judge
 from sentinair.roles.engine.senders import Held, Sender
+from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
 from sentinair.store.events import LaneKey
@@ -50,9 +51,11 @@ class Spine:
         alerts: AlertManager,
         own: tuple[int, int],
         after_stop: bool,
+        starts: Starts,
     ) -> None:
         """after_stop: the engine's life before this one ended in order, and its senders with it."""
         self._after_stop = after_stop
+        self._starts = starts
         self._met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
@@ -248,8 +251,9 @@ class Spine:
             self._say(self.senders[role], Ack(receipt))
 
     def tick(self) -> None:
-        """Once a second."""
+        """Once a second.  Raises RecordGone."""
         stamp = self._stamp()
+        self.commits.store.check_there()
         step_ns = self._clock.look(stamp.time_ns, stamp.mono_ns)
         if step_ns is not None:
             event = ClockEvent(seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, step_ns=step_ns)
@@ -260,6 +264,7 @@ class Spine:
         if stamp.mono_ns >= self._next_beat_ns:
             self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS
             self._heartbeat()
+        self._starts.tick(stamp)
         self._upkeep.tick(stamp)
 
     def _heartbeat(self) -> None:
@@ -288,9 +293,13 @@ class Spine:
             self._take_held(sender)
         self._upkeep.close()
         self.judge.finish()
+        self._starts.finish()
         self.commits.record("stop", {"events": self.counters.events})
-        if not self.commits.commit():
-            log.error(
-                "%d entries could not be written: %s", self.commits.waiting, self.commits.refusal
-            )
+        try:
+            self.commits.commit()
+            why = self.commits.refusal
+        except RecordGone as fault:
+            why = str(fault)
+        if why is not None:
+            log.error("%d entries could not be written: %s", self.commits.waiting, why)
         self.commits.store.close(self._stamp())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -16,9 +17,12 @@ from sentinair.kernel.records import Moved, Records, Sweep
 from sentinair.model.event import CREATE, DELETE, RENAME
 from sentinair.model.ports import Probe
 from sentinair.monitors.file import FileMonitor, Taken
-from sentinair.monitors.marks import Marks
+from sentinair.monitors.marks import Kept, Marks
 from sentinair.monitors.watch import Watch, beginning
 from sentinair.settings.compiled import SensorSettings
+
+if TYPE_CHECKING:  # it costs 3 MB, and few hosts need it
+    from sentinair.roles.sensor.nameless import Nameless
 
 __all__ = ["FanotifyFiles", "FileSource", "Reading", "real_state", "watch_of"]
 
@@ -32,6 +36,13 @@ class Reading(msgspec.Struct):
     rewalk: list[bytes] = []  # paths whose content went without events: to be compared
     refused: list[tuple[bytes, str]] = []  # mount points that cannot be watched, and why
 
+    def add(self, taken: Taken, overflow: bool) -> None:
+        """What another kernel source brought at the same time."""
+        self.taken.vital += taken.vital
+        self.taken.bulk += taken.bulk
+        self.taken.writers |= taken.writers
+        self.overflow |= overflow
+
 
 class FileSource(Protocol):
     """Where file events come from."""
@@ -41,7 +52,10 @@ class FileSource(Protocol):
     monitor: FileMonitor
     watch: Watch
 
-    def fileno(self) -> int: ...
+    def filenos(self) -> tuple[int, ...]:
+        """Readable when read() has something to bring."""
+        ...
+
     def read(self) -> Reading:
         """What waits.  Raises OSError when the source is broken for good."""
         ...
@@ -113,7 +127,9 @@ class FanotifyFiles:
         self._table = table
         self._directories = Directories(watch.directory)
         self._records = Records(self._directories, pidfds=level.pidfds)
-        self._marks = Marks(self._group, watch, self._directories)
+        self._nameless: Nameless | None = None
+        self._without_state = watch_of(settings, table.read(), with_state=False)
+        self._marks = Marks(self._group, watch, self._directories, self._keep_nameless)
         self._reading = frozenset(map(os.fsencode, settings.files.read_watch))
         self._unmarked: dict[bytes, str] = {}  # of _reading: why their opening is not seen
         self.monitor = FileMonitor(real_state(settings), barred=lambda: self._marks.barred)
@@ -122,10 +138,18 @@ class FanotifyFiles:
         self._test_file = os.memfd_create("sentinair-test", os.MFD_CLOEXEC)
         self._can_test = self._mark_test()
 
-    def fileno(self) -> int:
-        return self._group.fileno()
+    def filenos(self) -> tuple[int, ...]:
+        if self._nameless is None:
+            return (self._group.fileno(),)
+        return self._group.fileno(), self._nameless.fileno()
 
     def read(self) -> Reading:
+        reading = self._named()
+        if self._nameless is not None:
+            self._nameless.read(self.monitor, reading)
+        return reading
+
+    def _named(self) -> Reading:
         data = self._group.read(self._read_bytes)
         seen_ns, mono_ns = time.time_ns(), time.monotonic_ns()
         if not data:
@@ -167,11 +191,26 @@ class FanotifyFiles:
     def notes(self) -> tuple[str, ...]:
         unmarked = sorted(self._unmarked.items())
         blind = (f"{os.fsdecode(path)}: its opening is not seen: {why}" for path, why in unmarked)
-        return (*self._marks.notes, *blind)
+        nameless = () if self._nameless is None else self._nameless.notes()
+        return (*self._marks.notes, *nameless, *blind)
 
     def close(self) -> None:
+        if self._nameless is not None:
+            self._nameless.close()
         self._group.close()
         os.close(self._test_file)
+
+    def _keep_nameless(self, mounts: tuple[Mount, ...], wanted: Sequence[Mount]) -> Kept:
+        if self._nameless is None:
+            if not wanted:
+                return Kept((), {})
+            module = importlib.import_module("sentinair.roles.sensor.nameless")
+            try:
+                made: Nameless = module.Nameless(self.watch, self._without_state)
+            except OSError as fault:
+                return Kept((), dict.fromkeys(wanted, fault.strerror or str(fault)))
+            self._nameless = made
+        return self._nameless.keep(mounts, wanted)
 
     def _follow(self, sweep: Sweep, reading: Reading) -> None:
         """Directories that moved: what is in them now has other paths, without an event for each."""

@@ -42,8 +42,8 @@ class InotifyFiles:
         self._points: frozenset[bytes] | None = None
         self._seen = 0
 
-    def fileno(self) -> int:
-        return self._group.fileno()
+    def filenos(self) -> tuple[int, ...]:
+        return (self._group.fileno(),)
 
     def read(self) -> Reading:
         records = self._group.read()

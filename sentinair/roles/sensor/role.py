@@ -98,7 +98,7 @@ class Sensor:
             self._outbox.retry()
         if self._table.fileno() in ready:
             self._take(self._files.mounted())
-        if self._files.fileno() in ready:
+        if not ready.isdisjoint(self._files.filenos()):
             self._take(self._files.read())
         self._hashes.turn(now)
         self._processes.turn(now)
@@ -115,7 +115,8 @@ class Sensor:
         poll.register(stop, select.POLLIN)
         poll.register(self._table.fileno(), CHANGED)
         if not self._outbox.blocked:
-            poll.register(self._files.fileno(), select.POLLIN)
+            for descriptor in self._files.filenos():
+                poll.register(descriptor, select.POLLIN)
         if self._link.fileno() >= 0:
             poll.register(self._link.fileno(), self._link.events())
         if self._hashes.fileno() >= 0:

@@ -8,7 +8,7 @@ from tests.bench.figures import Figures
 
 SIZES = {  # event rows and alert rows to write; the same to read pages of
     "small": (20_000, 2_000, 20_000, 2_000),
-    "full": (100_000, 20_000, 1_000_000, 100_000),
+    "full": (100_000, 20_000, 1_000_000, 1_000_000),
 }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from sentinair.model.event import Listing
+from sentinair.model.event import CREATE, DELETE, RENAME, WRITE, Listing
 from tests.integration.sensor.conftest import Rig
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -87,6 +89,70 @@ def test_a_mount_that_never_answers_is_not_touched_and_said(rig: Rig) -> None:
     status, log = rig.stop()
     assert status == 0
     assert "silent" in log
+
+
+@contextmanager
+def subvolume(point: Path, folder: Path) -> Iterator[None]:
+    """A Btrfs subvolume: the kernel refuses to mark it by name (EXDEV)."""
+    if shutil.which("mkfs.btrfs") is None:
+        pytest.skip("no mkfs.btrfs here: install btrfs-progs")
+    image, top = folder / "image", folder / "top"
+    top.mkdir()
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    subprocess.run(["mkfs.btrfs", "-q", str(image)], check=True)
+    try:
+        with mounted(top, "-o", "loop", str(image)):
+            subprocess.run(["btrfs", "-q", "subvolume", "create", str(top / "sub")], check=True)
+            (top / "sub" / "before").touch()
+            device = subprocess.run(
+                ["findmnt", "-no", "SOURCE", str(top)], check=True, capture_output=True, text=True
+            ).stdout.strip()
+            source = device.split("[")[0]
+            with mounted(point, "-o", "subvol=sub", source):
+                yield
+    except subprocess.CalledProcessError as fault:
+        pytest.skip(f"Btrfs cannot be mounted here: {fault}")
+
+
+def test_a_file_system_that_refuses_marks_by_name_is_watched_with_the_writers(
+    rig: Rig, tmp_path: Path
+) -> None:
+    point = rig.watched / "disk"
+    point.mkdir()
+    engine = rig.start()
+    with subvolume(point, tmp_path):
+        engine.until(lambda: b"before" in _last_names(engine.events, os.fsencode(point)))
+        (point / "below").mkdir()
+        made = point / "below" / "made"
+        engine.until(lambda: bool(engine.of(point / "below")))
+        time.sleep(0.2)  # the new directory is watched when its record is read
+        with made.open("w") as file:
+            file.write("x")
+        engine.until(lambda: {WRITE, CREATE} <= _actions(rig, made))
+        written = [event for event in engine.of(made) if event.actions & WRITE]
+        assert [event.pid for event in written] == [os.getpid()]
+        made.rename(point / "moved")
+        engine.until(lambda: RENAME in _actions(rig, point / "moved"))
+        moved = engine.of(point / "moved")[-1]
+        assert (moved.old_path, moved.pid) == (os.fsencode(made), None)
+        (point / "moved").unlink()
+        engine.until(lambda: DELETE in _actions(rig, point / "moved"))
+        assert not engine.gaps
+        engine.until(lambda: any("inotify" in note for note in _notes(rig)), 12)  # each 10 s
+    status, log = rig.stop()
+    assert status == 0, log
+
+
+def _notes(rig: Rig) -> list[str]:
+    return [note for health in rig.engine.healths for note in health.notes.values()]
+
+
+def _actions(rig: Rig, path: Path) -> set[int]:
+    seen = 0
+    for event in rig.engine.of(path):
+        seen |= event.actions
+    return {action for action in (CREATE, WRITE, RENAME, DELETE) if seen & action}
 
 
 def test_a_disk_can_be_unmounted_while_it_is_watched(rig: Rig) -> None:

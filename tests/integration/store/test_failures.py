@@ -17,8 +17,8 @@ import pytest
 
 from sentinair.errors import StorageFault
 from sentinair.store.read import EventFilter, Reader
-from sentinair.store.verify import verify
-from tests.harness.ledger import alert, file_event, open_store, pending, raised, stamp
+from sentinair.store.verify.report import verify
+from tests.harness.ledger import alert, file_event, open_store, pending, raised, record_data, stamp
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -70,7 +70,7 @@ def test_a_full_disk_loses_nothing_and_one_record_says_so(small_disk: Path) -> N
     ballast = fill(small_disk)
     with pytest.raises(StorageFault, match="full"):
         store.commit(stamp(1), waiting, raised(alert(1)))
-    assert store.record_data("store.refused") == [
+    assert record_data(store.path, "store.refused") == [
         {"reserve": "given up to write this", "why": "the disk is full"}
     ]
     assert not (small_disk / "state" / "reserve").exists()

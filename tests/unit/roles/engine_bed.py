@@ -31,6 +31,7 @@ from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.judge import Ask, Judge
 from sentinair.roles.engine.senders import Sender
 from sentinair.roles.engine.spine import Spine
+from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
 from sentinair.settings.types import Settings
@@ -58,6 +59,8 @@ class Bed:
         ids = iter(range(10**6))
         counters = Counters()
         counters.started_ns = time.time_ns()
+        with Reader.open(state) as reader:
+            starts = Starts(self.commits, {"version": "test"}, reader)
         judge = Judge(
             self.commits,
             ProcessTable(lambda argv: (argv, False)),
@@ -82,6 +85,7 @@ class Bed:
             alerts=self.alerts,
             own=(os.getpid(), 1),
             after_stop=after_stop,
+            starts=starts,
         )
         self.peers: list[Peer] = []
 

@@ -20,6 +20,7 @@ from sentinair.roles.engine.answers import Answers
 from sentinair.roles.engine.app import Engine
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.status import Counters
+from sentinair.store.read import Reader
 from tests.unit.roles.engine_bed import Bed, stamp
 
 Status = dict[str, object]
@@ -115,3 +116,29 @@ def test_a_record_that_cannot_be_read_while_judging_is_opened_anew(
     (last,) = run(tmp_path, open_spine, lambda control: [asked(control, is_writing)])
     assert is_writing(last)
     assert len(opened) == 2
+
+
+def test_a_record_taken_away_while_it_is_written_is_begun_anew_and_said(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    opened: list[Bed] = []
+
+    def open_spine() -> Spine:
+        opened.append(Bed(state))
+        return opened[-1].spine
+
+    def story(control: Path) -> list[Status]:
+        asked(control, is_writing)
+        for file in state.glob("ledger.db*"):
+            file.unlink()
+        deadline = time.monotonic() + 10
+        while len(opened) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return [asked(control, is_writing)]
+
+    (last,) = run(tmp_path, open_spine, story)
+    assert is_writing(last), last["not_writing"]
+    assert len(opened) == 2
+    with Reader.open(state) as reader:
+        (told,) = reader.records("tamper")
+    assert "taken away" in str(told.data)
+    assert opened[0].store.chain != opened[1].store.chain

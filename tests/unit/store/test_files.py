@@ -13,7 +13,16 @@ from sentinair.store.events import Pending
 from sentinair.store.files import Files, files_digest, files_sum, split
 from sentinair.store.schema import create
 from sentinair.store.writer import Store
-from tests.harness.ledger import BULK, DIRECTORY, PLAIN, file_event, pending, stamp, state_of
+from tests.harness.ledger import (
+    BULK,
+    DIRECTORY,
+    PLAIN,
+    file_event,
+    pending,
+    record_data,
+    stamp,
+    state_of,
+)
 
 
 def table(files: Files) -> dict[bytes, FileState]:
@@ -107,7 +116,7 @@ def test_what_a_first_listing_finds_is_known_without_an_event(store: Store) -> N
     assert store.file(b"/d/a") == state_of(size=5)
     store.commit(stamp(2), (), (), (), {}, [(b"/d/a", None)])
     assert store.file(b"/d/a") is None
-    assert [batch["count"] for batch in store.record_data("events.batch")] == [0, 0]
+    assert [batch["count"] for batch in record_data(store.path, "events.batch")] == [0, 0]
 
 
 def test_a_creation_of_a_name_that_is_known_replaces_what_was_there(store: Store) -> None:

@@ -15,9 +15,9 @@ from sentinair.store.ledger import check_tail
 from sentinair.store.read import Reader
 from sentinair.store.recover import set_aside
 from sentinair.store.reserve import Reserve
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from sentinair.store.writer import Store
-from tests.harness.ledger import alert, file_event, open_store, pending, raised, stamp
+from tests.harness.ledger import alert, file_event, open_store, pending, raised, record_data, stamp
 
 
 def written(state: Path) -> Path:
@@ -164,7 +164,7 @@ def test_a_damaged_ledger_is_set_aside_whole_and_said_so(state: Path, damage: ob
     assert again.opened.created
     assert (state / again.opened.damaged.file).read_bytes() == held
     assert again.chain != store.chain
-    assert again.record_data("store.damaged")[0]["file"] == again.opened.damaged.file
+    assert record_data(again.path, "store.damaged")[0]["file"] == again.opened.damaged.file
     again.commit(stamp(4), (), (), [Record("start", {})])
     again.close(stamp(5))
     assert verify(state).ok
@@ -185,11 +185,11 @@ def test_a_ledger_set_aside_by_a_start_that_was_killed_is_still_said(state: Path
     set_aside(written(state), 0)
     store = open_store(state, 3)
     assert store.opened.damaged is None
-    (data,) = store.record_data("store.damaged")
+    (data,) = record_data(store.path, "store.damaged")
     assert data["file"] == "ledger.damaged-19700101T000000Z"
     store.close(stamp(4))
     again = open_store(state, 5)
-    assert len(again.record_data("store.damaged")) == 1
+    assert len(record_data(again.path, "store.damaged")) == 1
     again.close(stamp(6))
 
 

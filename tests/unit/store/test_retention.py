@@ -11,9 +11,18 @@ from sentinair.settings.types import Retention
 from sentinair.store import retention
 from sentinair.store.payload import RetentionData
 from sentinair.store.read import AlertFilter, Reader
-from sentinair.store.verify import verify
+from sentinair.store.verify.report import verify
 from sentinair.store.writer import Store
-from tests.harness.ledger import alert, changed, file_event, open_store, pending, raised, stamp
+from tests.harness.ledger import (
+    alert,
+    changed,
+    file_event,
+    open_store,
+    pending,
+    raised,
+    record_data,
+    stamp,
+)
 
 DAY = 86_400
 
@@ -32,7 +41,7 @@ def count(store: Store, table: str) -> int:
 
 
 def last(store: Store) -> RetentionData:
-    return msgspec.convert(store.record_data("retention")[-1], RetentionData)
+    return msgspec.convert(record_data(store.path, "retention")[-1], RetentionData)
 
 
 def sound(store: Store, state: Path) -> None:

@@ -14,11 +14,12 @@ import pytest
 
 from sentinair.errors import DataFault, StorageFault
 from sentinair.model.record import Stamp
-from sentinair.store import verify_helper, verify_tasks
 from sentinair.store.chain import GENESIS, Head, build, leaf_of, link_of
-from sentinair.store.verify import Report, verify
-from sentinair.store.verify_plan import make_plan
-from sentinair.store.verify_tasks import perform_all
+from sentinair.store.verify import helper as verify_helper
+from sentinair.store.verify import tasks as verify_tasks
+from sentinair.store.verify.plan import make_plan
+from sentinair.store.verify.report import Report, verify
+from sentinair.store.verify.tasks import perform_all
 from tests.harness.ledgers import LedgerMaker
 
 
@@ -299,7 +300,7 @@ def test_a_torn_page_is_a_finding_and_no_crash(state: Path) -> None:
 
 
 def test_two_processes_find_what_one_finds(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentinair.store.verify._PARALLEL_RECORDS", 1)
+    monkeypatch.setattr("sentinair.store.verify.report._PARALLEL_RECORDS", 1)
     monkeypatch.setattr(verify_tasks, "SPAN_RECORDS", 50)
     alone, both = verify(state, processes=1), verify(state, processes=2)
     assert alone == both
@@ -313,7 +314,7 @@ def test_two_processes_find_what_one_finds(state: Path, monkeypatch: pytest.Monk
 def test_an_engine_that_writes_meanwhile_is_no_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentinair.store.verify._PARALLEL_RECORDS", 1)
+    monkeypatch.setattr("sentinair.store.verify.report._PARALLEL_RECORDS", 1)
     maker = LedgerMaker(tmp_path / "state")
     maker.unsafe_but_fast()
     maker.mixed(100)
@@ -348,7 +349,7 @@ class _Elsewhere:
 def test_a_second_process_that_dies_is_one_clear_fault(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentinair.store.verify._PARALLEL_RECORDS", 1)
+    monkeypatch.setattr("sentinair.store.verify.report._PARALLEL_RECORDS", 1)
     monkeypatch.setattr(sys, "executable", "/bin/true")
     with pytest.raises(StorageFault, match="ended early"):
         verify(state)

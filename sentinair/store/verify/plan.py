@@ -55,6 +55,7 @@ class Kept(msgspec.Struct, frozen=True):
     leaf: bytes
     body: bytes
     signer: bytes | None = None  # the public key that its signature was found good under
+    covered: bool = False  # a checkpoint whose own signature was not looked at: see Plan.is_covered
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -72,6 +73,14 @@ class Plan(msgspec.Struct, frozen=True):
         """The chain to which record seq belongs; "" if none begins at or before it."""
         at = bisect.bisect_right(self.chains, seq, key=lambda begin: begin[0])
         return self.chains[at - 1][1] if at else ""
+
+    def is_covered(self, seq: int) -> bool:
+        """Whether a key change follows record seq in its chain: its signature covers all records before it.
+
+        A checkpoint there proves nothing that the key change does not prove, with the same key.
+        """
+        at = bisect.bisect_right(self.keys, seq, key=lambda epoch: epoch[0])
+        return at < len(self.keys) and self.chain_at(self.keys[at][0]) == self.chain_at(seq)
 
     def key_before(self, seq: int) -> bytes | None:
         """The public key that is current where record seq is appended; None: there is none."""
@@ -92,7 +101,7 @@ def make_plan(connection: sqlite3.Connection) -> Plan:
     forgotten: list[Forgotten] = []
     findings: list[Finding] = []
     for seq, kind, body in connection.execute(
-        "SELECT seq, kind, body FROM ledger WHERE kind IN ('epoch', 'retention') ORDER BY seq"
+        "SELECT seq, kind, body FROM ledger WHERE kind IN ('epoch', 'retention') AND kind <> 'events.batch' ORDER BY seq"
     ):
         try:
             if kind == "retention":

@@ -21,11 +21,11 @@ from sentinair.store.access import LEDGER, open_read_only
 from sentinair.store.chain import EMPTY, Head
 from sentinair.store.keys import ENROLMENT_FILE
 from sentinair.store.seals import read_enrolment
-from sentinair.store.verify_plan import Finding, Plan, make_plan
-from sentinair.store.verify_seals import Seals
-from sentinair.store.verify_span import Span
-from sentinair.store.verify_tasks import Performer, perform_all, tasks_for
-from sentinair.store.verify_whole import judge
+from sentinair.store.verify.plan import Finding, Plan, make_plan
+from sentinair.store.verify.seals import Seals
+from sentinair.store.verify.span import Span
+from sentinair.store.verify.tasks import Performer, perform_all, tasks_for
+from sentinair.store.verify.whole import Sums, judge
 
 __all__ = ["Finding", "Report", "check", "verify"]
 
@@ -85,7 +85,7 @@ def verify(
         connection.execute("BEGIN")
         if processes > 1 and _records(connection) >= _PARALLEL_RECORDS:
             # Imported when it is used only: the engine verifies too, and never needs a second process.
-            helper = importlib.import_module("sentinair.store.verify_helper")
+            helper = importlib.import_module("sentinair.store.verify.helper")
             with helper.started(database, connection) as run:
                 return _report(connection, str(database), anchors, run, progress)
         return _report(connection, str(database), anchors, perform_all, progress)
@@ -127,7 +127,8 @@ def _report(
     results = run(connection, plan, tasks_for(plan), told)
     spans = sorted((done.span for done in results if done.span), key=lambda span: span.first)
     sums = {stream: sum_ for done in results for stream, sum_ in done.sums.items()}
-    seals, whole = judge(connection, plan, spans, sums, anchors)
+    files = next((done.files for done in results if done.files is not None), None)
+    seals, whole = judge(connection, plan, spans, Sums(sums, files), anchors)
     findings = [*plan.findings, *(f for done in results for f in done.findings)]
     findings += [f for span in spans for f in span.findings] + whole
     return _made(path, plan, seals, spans, findings)

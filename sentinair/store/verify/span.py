@@ -14,16 +14,15 @@ import msgspec
 
 from sentinair.store.alerts import Shelf
 from sentinair.store.chain import GENESIS, KEPT, prefix_of
-from sentinair.store.verify_batches import Batches, BatchSum
-from sentinair.store.verify_plan import UNDECODABLE, Body, Finding, Kept, Plan
-from sentinair.store.verify_seals import signer_of
+from sentinair.store.verify.batches import Batches, BatchSum
+from sentinair.store.verify.plan import UNDECODABLE, Body, Finding, Kept, Plan
+from sentinair.store.verify.seals import signer_of
 
 __all__ = ["Span", "scan"]
 
 MAX_FINDINGS: Final = (
     50  # of one span: one bad record is enough to fail, more help to see what happened
 )
-_STEP: Final = 10_000  # records between two words of progress
 _RECORDS: Final = (
     "SELECT seq, kind, time, boot, mono, salt, body, leaf, link FROM ledger"
     " WHERE seq BETWEEN ? AND ? ORDER BY seq"
@@ -71,16 +70,13 @@ def scan(
     last: int,
     progress: Callable[[int], None],
 ) -> Span:
-    """Read records first..last.  progress is told how many more were read, now and then.
+    """Read records first..last.  progress is told at the end how many were read.
 
     A file that cannot be read further becomes a finding, and the span ends there.
     """
     scanner = _Scanner(connection, plan, first, last)
-    try:
-        scanner.run(progress)
-    except sqlite3.Error as fault:
-        at = first + scanner.span.count
-        scanner.find(at, f"from here on nothing can be read: {fault}")
+    scanner.run()
+    progress(scanner.span.count)
     return scanner.span
 
 
@@ -97,46 +93,55 @@ class _Scanner:
         if len(self.span.findings) < MAX_FINDINGS:
             self.span.findings.append(Finding(f"record {seq}", what, seq))
 
-    def run(self, progress: Callable[[int], None]) -> None:
+    def run(self) -> None:
+        span = self.span
+        self._expected = span.first
+        try:
+            self._read()
+        except sqlite3.Error as fault:
+            self.find(self._expected, f"from here on nothing can be read: {fault}")
+        else:
+            if self._expected <= span.last:
+                self.find(self._expected, "is missing")
+        span.count = self._expected - span.first
+
+    def _read(self) -> None:
+        """The hot loop: some microseconds a record."""
         span, find, take = self.span, self.find, self._batches.take
         sha256, begins = hashlib.sha256, dict(self._plan.chains)
         new_leaf = sha256(b"\x00").copy
         chain, link, expected = self._plan.chain_at(span.first), self._link_before(), span.first
-        for seq, kind, time, boot, mono, salt, body, leaf, stored in self._connection.execute(
-            _RECORDS, (span.first, span.last)
-        ):
-            if seq != expected:
-                find(expected, f"is missing: {seq} follows")
-                expected = seq
-            if seq in begins:
-                chain = begins[seq]
-            try:
-                if body is None and salt is None:
-                    self._erased(seq, kind)
-                else:
-                    if not body.startswith(prefix_of(chain, seq, kind, time, boot, mono)):
-                        find(seq, "its columns or its chain are not what its body says")
-                    hashed = new_leaf()
-                    hashed.update(salt)
-                    hashed.update(body)
-                    if hashed.digest() != leaf:
-                        find(seq, "its body is not what was hashed")
-                    if kind == "events.batch":
-                        take(seq, body)
+        rows = self._connection.execute(_RECORDS, (span.first, span.last))
+        try:
+            for seq, kind, time, boot, mono, salt, body, leaf, stored in rows:
+                if seq != expected:
+                    find(expected, f"is missing: {seq} follows")
+                    expected = seq
+                if seq in begins:
+                    chain = begins[seq]
+                try:
+                    if body is None and salt is None:
+                        self._erased(seq, kind)
                     else:
-                        self._keep(seq, kind, time, chain, link, leaf, body)
-                if sha256(b"\x01" + link + leaf).digest() != stored:
-                    find(seq, "does not follow its predecessor")
-            except (TypeError, AttributeError):  # text or a number where bytes belong
-                find(seq, "a column has a wrong type")
-            link = stored if type(stored) is bytes else GENESIS
-            expected += 1
-            span.count += 1
-            if not span.count % _STEP:
-                progress(_STEP)
-        if expected <= span.last:
-            find(expected, "is missing")
-        progress(span.count % _STEP)
+                        if not body.startswith(prefix_of(chain, seq, kind, time, boot, mono)):
+                            find(seq, "its columns or its chain are not what its body says")
+                        hashed = new_leaf()
+                        hashed.update(salt)
+                        hashed.update(body)
+                        if hashed.digest() != leaf:
+                            find(seq, "its body is not what was hashed")
+                        if kind == "events.batch":
+                            take(seq, body)
+                        else:
+                            self._keep(seq, kind, time, chain, link, leaf, body)
+                    if sha256(b"\x01" + link + leaf).digest() != stored:
+                        find(seq, "does not follow its predecessor")
+                except (TypeError, AttributeError):  # text or a number where bytes belong
+                    find(seq, "a column has a wrong type")
+                link = stored if type(stored) is bytes else GENESIS
+                expected += 1
+        finally:
+            self._expected = expected
 
     def _link_before(self) -> bytes:
         if self.span.first == 1:
@@ -172,6 +177,8 @@ class _Scanner:
                 self.find(seq, f"is no alert record: {fault}")
         elif kind in _JUDGED:
             record = Kept(seq, kind, time, chain, link, leaf, body)
-            if kind in _SIGNED:  # here, where it is done in parallel
+            if kind == "checkpoint" and self._plan.is_covered(seq):
+                record = msgspec.structs.replace(record, covered=True)
+            elif kind in _SIGNED:  # here, where it is done in parallel
                 record = msgspec.structs.replace(record, signer=signer_of(self._plan, record))
             self.span.kept.append(record)

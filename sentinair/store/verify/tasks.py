@@ -8,15 +8,16 @@ from typing import Final
 
 import msgspec
 
-from sentinair.store.verify_plan import UNDECODABLE, Finding, Plan
-from sentinair.store.verify_search import check_search
-from sentinair.store.verify_span import Span, scan
-from sentinair.store.verify_tables import (
+from sentinair.store.verify.plan import UNDECODABLE, Finding, Plan
+from sentinair.store.verify.search import check_search
+from sentinair.store.verify.span import Span, scan
+from sentinair.store.verify.tables import (
     MAX_LINES,
     Find,
     check_integrity,
     check_schema,
     stream_sums,
+    sum_of_files,
 )
 
 __all__ = ["Done", "Performer", "Task", "perform", "perform_all", "tasks_for"]
@@ -27,7 +28,7 @@ SPAN_RECORDS: Final = 10_000  # some 0.1 s, so that both processes end at nearly
 class Task(msgspec.Struct, frozen=True):
     """kind "span" reads records first..last; the others look at the whole file."""
 
-    kind: str  # span | integrity | schema | search | streams
+    kind: str  # span | integrity | search | streams | files | schema
     first: int = 0
     last: int = 0
 
@@ -38,11 +39,13 @@ class Done(msgspec.Struct):
     findings: list[Finding]
     span: Span | None = None
     sums: dict[int, tuple[int, int]] = msgspec.field(default_factory=dict)  # of "streams"
+    files: bytes | None = None  # of "files"; None: they could not be read, which is a finding
 
 
 def tasks_for(plan: Plan) -> list[Task]:
     """All tasks, the long ones first."""
-    whole = [Task("integrity"), Task("search"), Task("streams"), Task("schema")]
+    names = ("integrity", "search", "streams", "files", "schema")
+    whole = [Task(name) for name in names]
     last = plan.head.seq
     firsts = range(1, last + 1, SPAN_RECORDS)
     return whole + [Task("span", first, min(first + SPAN_RECORDS - 1, last)) for first in firsts]
@@ -54,12 +57,20 @@ def perform(
     """Do one task.  told: how many more records were read.  What cannot be read is a finding."""
     if task.kind == "span":
         return Done([], scan(connection, plan, task.first, task.last, told))
-    sums: dict[int, tuple[int, int]] = {}
+    done = Done([])
+
+    def sum_streams(on: sqlite3.Connection, _: Find) -> None:
+        done.sums = stream_sums(on)
+
+    def sum_files(on: sqlite3.Connection, _: Find) -> None:
+        done.files = sum_of_files(on)
+
     checks: dict[str, tuple[str, Callable[[sqlite3.Connection, Find], None]]] = {
         "integrity": ("file", check_integrity),
         "schema": ("schema", check_schema),
         "search": ("search index", check_search),
-        "streams": ("table streams", lambda on, _find: sums.update(stream_sums(on))),
+        "streams": ("table streams", sum_streams),
+        "files": ("table files", sum_files),
     }
     where, run = checks[task.kind]
     found: list[str] = []
@@ -67,7 +78,8 @@ def perform(
         run(connection, found.append)
     except (*UNDECODABLE, sqlite3.Error, TypeError) as fault:
         found.append(f"cannot be read: {fault}")
-    return Done([Finding(where, what) for what in found[:MAX_LINES]], sums=sums)
+    done.findings = [Finding(where, what) for what in found[:MAX_LINES]]
+    return done
 
 
 Performer = Callable[[sqlite3.Connection, Plan, Sequence[Task], Callable[[int], None]], list[Done]]

@@ -1,4 +1,7 @@
-"""Who signed: every epoch by its predecessor from the enrolment key on, every checkpoint by its own epoch's key only."""
+"""Who signed: every epoch by its predecessor from the enrolment key on, checkpoints by their own epoch's key only.
+
+A checkpoint that a later key change covers needs no look at its signature: the same key signed more.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from sentinair.store.seals import (
     epoch_message,
     signed_by,
 )
-from sentinair.store.verify_plan import UNDECODABLE, Body, Kept, Plan
+from sentinair.store.verify.plan import UNDECODABLE, Body, Kept, Plan
 
 __all__ = ["Seals", "check_seals", "signer_of"]
 
@@ -110,7 +113,7 @@ def _judge_checkpoint(seals: Seals, record: Kept, data: CheckpointData, find: Fi
         find(seq, "seals another place of the chain")
     if data.previous_checkpoint != seals.checkpoint_leaf:
         find(seq, "does not name the checkpoint before it")
-    if record.signer != seals.public_key:
+    if not record.covered and record.signer != seals.public_key:
         find(seq, "its seal is not made with its epoch's key")
         return
     seals.checkpoint_seq, seals.checkpoint_time_ns = seq, record.time

@@ -15,7 +15,7 @@ from sentinair.store.alerts import Shelf
 from sentinair.store.files import SUM_BYTES, files_digest, files_sum
 from sentinair.store.payload import GapData, LaneData, RestoredData, StreamData
 from sentinair.store.schema import APPLICATION_ID, VERSION, expected_objects, stored_objects
-from sentinair.store.verify_plan import Body, Kept
+from sentinair.store.verify.plan import Body, Kept
 
 __all__ = [
     "MAX_LINES",
@@ -29,6 +29,7 @@ __all__ = [
     "check_schema",
     "check_streams",
     "stream_sums",
+    "sum_of_files",
 ]
 
 Find = Callable[[str], None]
@@ -144,14 +145,23 @@ def check_gaps(connection: sqlite3.Connection, records: Iterable[Kept], find: Fi
     _compare(connection, query, wanted, find)
 
 
-def check_files(connection: sqlite3.Connection, digest: str | None, find: Find) -> None:
-    """The baseline's rows against their sum, and the sum against the last batch's word (None: there is none)."""
+def sum_of_files(connection: sqlite3.Connection) -> bytes:
+    """The multiset hash of the baseline's rows as they are."""
+    rows = connection.execute("SELECT directory, name, state, event FROM files")
+    return files_sum(rows).to_bytes(SUM_BYTES, "big")
+
+
+def check_files(
+    connection: sqlite3.Connection, found: bytes, digest: str | None, find: Find
+) -> None:
+    """What sum_of_files() found against the stored sum and against the last batch's word (None: there is none)."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'files_sum'").fetchone()
     stored = bytes(SUM_BYTES) if row is None else row[0]
-    total = files_sum(connection.execute("SELECT directory, name, state, event FROM files"))
-    if stored != total.to_bytes(SUM_BYTES, "big"):
+    if stored != found:
         find("the rows are not those that were summed")
-    if files_digest(total) != (files_digest(0) if digest is None else digest):
+    if files_digest(int.from_bytes(found, "big")) != (
+        files_digest(0) if digest is None else digest
+    ):
         find("the rows are not those of the last batch")
     for (key,) in connection.execute("SELECT key FROM meta WHERE key <> 'files_sum'"):
         find(f"meta holds {key!r}, which does not belong there")

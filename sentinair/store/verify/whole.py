@@ -6,30 +6,39 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sentinair.store import verify_tables as tables
+import msgspec
+
 from sentinair.store.alerts import Shelf
 from sentinair.store.chain import columns_digest
 from sentinair.store.payload import LaneData
-from sentinair.store.verify_batches import Gone
-from sentinair.store.verify_plan import UNDECODABLE, Finding, Forgotten, Plan
-from sentinair.store.verify_seals import Seals, check_seals
-from sentinair.store.verify_span import Span
+from sentinair.store.verify import tables
+from sentinair.store.verify.batches import Gone
+from sentinair.store.verify.plan import UNDECODABLE, Finding, Forgotten, Plan
+from sentinair.store.verify.seals import Seals, check_seals
+from sentinair.store.verify.span import Span
 
-__all__ = ["judge"]
+__all__ = ["Sums", "judge"]
 
 FindAt = Callable[[int, str], None]
+
+
+class Sums(msgspec.Struct, frozen=True):
+    """What tables other than the ledger add up to, as they are."""
+
+    streams: Mapping[int, tuple[int, int]]  # rows and bytes of each stream
+    files: bytes | None  # tables.sum_of_files(); None: they could not be read
 
 
 def judge(
     connection: sqlite3.Connection,
     plan: Plan,
     spans: Sequence[Span],
-    sums: Mapping[int, tuple[int, int]],
+    sums: Sums,
     anchors: Mapping[bytes, str],
 ) -> tuple[Seals, list[Finding]]:
-    """What no span can say alone.  spans: abutting, ascending, over the whole ledger.
+    """What no span can say alone.
 
-    sums: rows and bytes of each stream.  anchors: enrolment public keys that are trusted.
+    spans: abutting, ascending, over the whole ledger.  anchors: enrolment public keys that are trusted.
     """
     findings: list[Finding] = []
 
@@ -78,7 +87,7 @@ def _reporter(findings: list[Finding]) -> Reporter:
 def _check_events(
     connection: sqlite3.Connection,
     spans: Sequence[Span],
-    stream_sums: Mapping[int, tuple[int, int]],
+    summed: Sums,
     table: Reporter,
 ) -> None:
     sums = [span.batches for span in spans]
@@ -86,13 +95,15 @@ def _check_events(
     table("events", lambda find: tables.check_rows(connection, "events", events, find))
     table("processes", lambda find: tables.check_rows(connection, "processes", processes, find))
     streams = [stream for s in sums for stream in s.streams]
-    table("streams", lambda find: tables.check_streams(connection, streams, stream_sums, find))
+    table("streams", lambda find: tables.check_streams(connection, streams, summed.streams, find))
     lanes: dict[int, LaneData] = {}
     for one in sums:
         lanes.update(one.lanes)
     table("lanes", lambda find: tables.check_lanes(connection, lanes, find))
     digest = next((s.files for s in reversed(sums) if s.files is not None), None)
-    table("files", lambda find: tables.check_files(connection, digest, find))
+    found = summed.files
+    if found is not None:
+        table("files", lambda find: tables.check_files(connection, found, digest, find))
 
 
 def _check_continuity(spans: Sequence[Span], find_at: FindAt) -> None:

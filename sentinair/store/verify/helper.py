@@ -1,4 +1,4 @@
-"""A second process for verifying: `python -m sentinair.store.verify_helper LEDGER` does the tasks it reads.
+"""A second process for verifying: `python -m sentinair.store.verify.helper LEDGER` does the tasks it reads.
 
 Both processes hold a read transaction of their own.  They see the same snapshot exactly if they see the same head,
 since every commit appends a record; if the engine commits between the two, both begin anew.
@@ -25,8 +25,8 @@ from sentinair.errors import StorageFault
 from sentinair.store.access import open_read_only
 from sentinair.store.chain import Head
 from sentinair.store.ledger import read_head
-from sentinair.store.verify_plan import Plan
-from sentinair.store.verify_tasks import Done, Performer, Task, perform, perform_all
+from sentinair.store.verify.plan import Plan
+from sentinair.store.verify.tasks import Done, Performer, Task, perform, perform_all
 
 __all__ = ["serve", "started"]
 

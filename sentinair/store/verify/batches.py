@@ -18,11 +18,12 @@ from sentinair.store.payload import (
     StreamData,
     batch_digest,
 )
-from sentinair.store.verify_plan import UNDECODABLE, Body, Plan
+from sentinair.store.verify.plan import UNDECODABLE, Body, Plan
 
 __all__ = ["BatchSum", "Batches", "Gone"]
 
 _EVENTS: Final = "SELECT id, stream, time, lane, seq, process, body FROM events"
+_AHEAD: Final = 512  # rows read at once
 _PROCESSES: Final = "SELECT id, time, body FROM processes"
 _decode = msgspec.json.Decoder(Body[BatchData]).decode
 Find = Callable[[int, str], None]
@@ -61,7 +62,9 @@ class Batches:
         self._uptos = [item.data.upto or 0 for item in self._forgotten]
         floors = [item.data.processes for item in plan.forgotten if item.data.processes is not None]
         self._process_floor = max(floors, default=0)
-        self._events: Iterator[EventRow] | None = None
+        self._rows: sqlite3.Cursor | None = None  # after the last batch that was read by its ids
+        self._ahead: list[EventRow] = []  # read from it already
+        self._at = 0  # the first of them that no batch has named
         self._processes: Iterator[ProcessRow] | None = None
 
     def skip(self) -> None:
@@ -75,14 +78,10 @@ class Batches:
         except UNDECODABLE as fault:
             self._find(seq, f"is no events.batch record: {fault}")
             return
-        known, first, count = self.sum, data.first, data.count
-        if known.first_event is None:
-            known.first_event = first
-        elif first != known.next_event is not None:
-            self._find(
-                seq, f"its events begin with {first}, {known.next_event} follows the batch before"
-            )
-        known.next_event = data.last + 1
+        known, first, last, count = self.sum, data.first, data.last, data.count
+        if first != known.next_event:
+            self._begins_elsewhere(seq, first)
+        known.next_event = last + 1
         known.files = data.files
         for lane in data.lanes:
             known.lanes[lane.id] = lane
@@ -90,22 +89,28 @@ class Batches:
             known.streams.extend(data.streams)
         if self._uptos and seq <= self._uptos[-1]:
             self._note_gone(data, self._forgotten[bisect.bisect_left(self._uptos, seq)].seq)
-        elif count == 1 and self._events is not None:
-            # The shortest way for the commonest batch; anything unusual goes the long way.
-            row = next(self._events, None)
-            if (
-                row is not None
-                and row[0] == first == data.last
-                and batch_digest((row,)) == data.digest
-            ):
-                known.events += 1
-            else:
-                self._events = None
-                self._check_events(seq, data)
         else:
-            self._check_events(seq, data)
+            # The short way for what is in order; anything else goes the long way.
+            at = self._at
+            self._at = end = at + count
+            rows = self._read_ahead(at, count) if end > len(self._ahead) else self._ahead[at:end]
+            if (
+                len(rows) == count == last - first + 1
+                and rows[0][0] == first
+                and batch_digest(rows) == data.digest
+            ):
+                known.events += count
+            else:
+                self._check_events(seq, data)
         if data.process_count and data.process_first >= self._process_floor:
             self._check_processes(seq, data)
+
+    def _begins_elsewhere(self, seq: int, first: int) -> None:
+        if self.sum.first_event is None:
+            self.sum.first_event = first
+        elif self.sum.next_event is not None:
+            what = f"its events begin with {first}, {self.sum.next_event} follows the batch before"
+            self._find(seq, what)
 
     def _note_gone(self, data: BatchData, retention: int) -> None:
         """Its events were deleted: what it says is held against what the retention record says."""
@@ -117,24 +122,27 @@ class Batches:
         gone.digests += data.digest.encode()
 
     def _check_events(self, seq: int, data: BatchData) -> None:
+        """Its rows asked for by their ids; the rows that follow are read ahead."""
         first, last, count = data.first, data.last, data.count
         if last - first + 1 != count:
             self._find(seq, f"names events {first} to {last} but counts {count}")
         if count <= 0:
             return
-        if self._events is None:
-            self._events = self._connection.execute(
-                f"{_EVENTS} WHERE id >= ? ORDER BY id", (first,)
-            )
-        rows = list(itertools.islice(self._events, count))
-        if len(rows) != count or rows[0][0] != first or rows[-1][0] != last:
-            rows = self._connection.execute(
-                f"{_EVENTS} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)
-            ).fetchall()
-            self._events = self._connection.execute(f"{_EVENTS} WHERE id > ? ORDER BY id", (last,))
+        ask = self._connection.execute
+        rows = ask(f"{_EVENTS} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
         self.sum.events += len(rows)
         if batch_digest(rows) != data.digest:
             self._find(seq, _difference("events", len(rows), count, first, last))
+        self._rows = ask(f"{_EVENTS} WHERE id > ? ORDER BY id", (last,))
+        self._ahead, self._at = [], 0
+
+    def _read_ahead(self, at: int, count: int) -> list[EventRow]:
+        """The next rows, if those from at on are too few."""
+        if self._rows is None:  # the first batch says where to begin
+            return []
+        self._ahead = self._ahead[at:] + self._rows.fetchmany(count + _AHEAD)
+        self._at = count
+        return self._ahead[:count]
 
     def _check_processes(self, seq: int, data: BatchData) -> None:
         first, count = data.process_first, data.process_count

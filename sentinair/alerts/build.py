@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
+from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.codecs import event_json
 from sentinair.codecs.times import rfc3339
 from sentinair.model.alert import Alert, Detection, Joined
-from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
+from sentinair.model.event import FileEvent, FileState, HashEvent, ProcessEvent
 from sentinair.model.process import Process
 from sentinair.model.text import shown
 
 __all__ = ["MAX_EVENT_IDS", "build", "with_process"]
 
 MAX_EVENT_IDS = 10  # the events an alert names; its count goes on
+_TYPES: Final = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "link",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFIFO: "pipe",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
 
 
 def _who(joined: Joined) -> Process | None:
@@ -38,10 +50,26 @@ def _pid(joined: Joined) -> int | None:
     return joined.event.pid if isinstance(joined.event, FileEvent) else None
 
 
-def _details(detection: Detection, joined: Joined, event_id: int | None) -> dict[str, object]:
+def _file_state(state: FileState | None) -> dict[str, object] | None:
+    if state is None:
+        return None
+    return {
+        "type": _TYPES.get(stat.S_IFMT(state.mode), "other"),
+        "mode": f"{state.mode & 0o7777:04o}",
+        "uid": state.uid,
+        "gid": state.gid,
+        "size": state.size,
+        "inode": state.inode,
+        "modified": rfc3339(state.mtime_ns),
+    }
+
+
+def _details(
+    detection: Detection, joined: Joined, event_id: int | None, circumstances: Circumstances
+) -> dict[str, object]:
     event = joined.event
     process = _who(joined)
-    return {
+    details: dict[str, object] = {
         "matches": [
             {"field": shown(m.field), "value": shown(m.value), "wanted": shown(m.wanted)}
             for m in detection.matches
@@ -51,6 +79,13 @@ def _details(detection: Detection, joined: Joined, event_id: int | None) -> dict
         # a process's start counts from here, in clock ticks
         "booted": rfc3339(event.seen_ns - event.mono_ns),
     }
+    if isinstance(event, FileEvent):
+        before = circumstances.before(event, event_id)
+        details["file"] = {"before": _file_state(before), "after": _file_state(event.state)}
+    token = circumstances.drill(joined)
+    if token is not None:
+        details |= {"drill": True, "drill_token": token}
+    return details
 
 
 def build(
@@ -62,14 +97,17 @@ def build(
     now_ns: int,
     host: str,
     users: Mapping[int, str],
+    circumstances: Circumstances | None = None,
 ) -> Alert:
     """A new open alert.
 
     event_id: row of joined.event, None if it has none.  now_ns: wall clock when the alert is raised; the event's
     own time becomes first and last seen.  users: login names by uid; an unknown uid shows as its number.
+    circumstances: of the moment; None: ordinary ones.
     """
     event = joined.event
     process = _who(joined)
+    circumstances = Circumstances() if circumstances is None else circumstances
     return Alert(
         id=alert_id,
         time_ns=now_ns,
@@ -80,7 +118,7 @@ def build(
         source=detection.source,
         rule_id=detection.rule_id,
         fingerprint=fingerprint(detection, joined),
-        details=_details(detection, joined, event_id),
+        details=_details(detection, joined, event_id, circumstances),
         confidence=detection.confidence,
         first_seen_ns=event.seen_ns,
         last_seen_ns=event.seen_ns,
@@ -97,6 +135,7 @@ def build(
         process=None if process is None or process.exe is None else shown(process.exe),
         host=shown(host),
         event_ids=() if event_id is None else (event_id,),
+        held_since_ns=circumstances.hold(detection.severity),
     )
 
 

@@ -7,7 +7,7 @@ import hashlib
 from sentinair.model.alert import Detection, Joined
 from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "usual_group"]
 
 
 def fingerprint(detection: Detection, joined: Joined) -> str:
@@ -19,7 +19,8 @@ def fingerprint(detection: Detection, joined: Joined) -> str:
     digest = hashlib.sha256()
     parts = [_bytes(detection.rule_id), _bytes(detection.severity)]
     if detection.group:
-        parts += [_bytes(part) for part in detection.group]
+        # In what order a rule names its fields must not make an alert of today another one tomorrow.
+        parts += sorted(_bytes(part) for part in detection.group)
     else:
         parts += _usual(joined)
     for part in parts:
@@ -29,6 +30,11 @@ def fingerprint(detection: Detection, joined: Joined) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
+
+
+def usual_group(joined: Joined) -> tuple[str, ...]:
+    """Program and path as text: what a detection is grouped by that names no fields."""
+    return tuple(part.decode("utf-8", "surrogateescape") for part in _usual(joined))
 
 
 def _usual(joined: Joined) -> list[bytes]:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sentinair.alerts.build import MAX_EVENT_IDS, build, with_process
+from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.alerts.flood import Flood
 from sentinair.errors import UsageFault
@@ -65,6 +66,7 @@ class AlertManager:
         window_ns: int = 3_600_000_000_000,
         max_open: int = 10_000,
         users: Mapping[int, str] | None = None,
+        circumstances: Circumstances | None = None,
     ) -> None:
         """window_ns: a like detection no later than this after the last one raises the count only."""
         if window_ns < 0 or max_open < 1:
@@ -73,6 +75,7 @@ class AlertManager:
         self._window_ns = window_ns
         self._max_open = max_open
         self._users = {} if users is None else users
+        self.circumstances = Circumstances() if circumstances is None else circumstances
         self._live: OrderedDict[str, _Live] = OrderedDict()  # the longest unseen first
         self._flood = Flood()
         # fingerprints with an update that has not left, oldest first
@@ -105,7 +108,7 @@ class AlertManager:
         now_ns: wall clock.  new_id: gives a fresh lower-case UUIDv7 at each call.
         """
         changes: list[AlertChange] = []
-        for found in detections:
+        for found in self.circumstances.apart(detections, joined):
             mark, detection = self._place(found, joined, now_ns)
             live = self._live.get(mark)
             if live is not None and self._merges(live.alert, joined.event.seen_ns):
@@ -121,6 +124,7 @@ class AlertManager:
                 now_ns=now_ns,
                 host=self._host,
                 users=self._users,
+                circumstances=self.circumstances,
             )
             self._hold(alert, now_ns)
             changes.append(AlertChange("alert.raised", alert))

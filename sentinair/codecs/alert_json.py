@@ -49,4 +49,5 @@ def render(alert: Alert) -> dict[str, Any]:
         "next_steps": list(alert.next_steps),
         "event_ids": list(alert.event_ids),
         "seq": alert.seq,
+        "held": alert.held_since_ns is not None,
     }

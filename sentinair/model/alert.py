@@ -18,6 +18,7 @@ __all__ = [
     "Detection",
     "Joined",
     "Match",
+    "Note",
 ]
 
 SEVERITIES: Final = ("low", "medium", "high", "critical")
@@ -68,6 +69,14 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
     group: tuple[str, ...] = ()  # what, besides rule_id, makes two detections the same alert
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What a person wrote beside an alert; escaped text."""
+
+    time_ns: int  # wall clock
+    by: str  # who the writer proved to be
+    text: str
+
+
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One or more detections of one fingerprint, with a status and a human's answer.
 
@@ -106,6 +115,14 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_at_ns: int | None = None
     comment: str | None = None
     seq: int | None = None  # ledger seq of the record that last changed it; given by the store
+    assignee: str | None = None  # who is to look at it; None: nobody in particular
+    notes: tuple[Note, ...] = ()  # oldest first
+    escalated_at_ns: int | None = None  # when it had waited too long; None: it has not since it opened
+    closed_at_ns: int | None = None  # when it was last resolved or called false; None: it is not closed
+    reopened_at_ns: int | None = None  # when it was last opened again; None: never
+    held_since_ns: int | None = (
+        None  # begin of the maintenance in which its notice was held; None: it was not
+    )
 
 
 class AlertChange(msgspec.Struct, frozen=True):

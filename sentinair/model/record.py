@@ -22,6 +22,12 @@ RECORD_KINDS: Final = (
     "alert.resolved",
     "alert.false_positive",
     "alert.reopened",
+    "alert.noted",
+    "alert.assigned",
+    "alert.escalated",
+    "suppression.added",
+    "suppression.counted",
+    "suppression.removed",
     "gap",
     "gap.restored",
     "clock.step",
@@ -32,6 +38,9 @@ RECORD_KINDS: Final = (
     "store.damaged",
     "store.refused",
     "tamper",
+    "mode.changed",
+    "drill.started",
+    "drill.ended",
 )
 
 

@@ -1,0 +1,75 @@
+"""What an alert must be told of the moment it is raised in: a maintenance, a drill, what a file was before.
+
+Owned by the engine, which sets it; the alert manager and `build` only read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from sentinair.alerts.fingerprint import usual_group
+from sentinair.model.alert import Detection, Joined
+from sentinair.model.event import FileEvent, FileState, ProcessEvent
+
+__all__ = ["Circumstances"]
+
+Before = Callable[[FileEvent, int | None], FileState | None]
+
+
+def _unknown(_event: FileEvent, _event_id: int | None) -> FileState | None:
+    return None
+
+
+class Circumstances:
+    """Mutable; nothing in it is kept over a restart by itself.
+
+    holding_since_ns: when the maintenance began in which notices are held; None: there is none.
+    held: alerts raised and held in it so far.
+    tokens: words of the drills that are going on; each stands in the path, program, folder or arguments of its acts.
+    before: gives what a file was before an event (its row's id), None: not known.
+    """
+
+    def __init__(self, before: Before = _unknown) -> None:
+        self.holding_since_ns: int | None = None
+        self.held = 0
+        self.tokens: tuple[bytes, ...] = ()
+        self.before = before
+
+    def hold(self, severity: str) -> int | None:
+        """Counts a new alert as held and says since when notices are held; None: its notice goes out."""
+        if self.holding_since_ns is None or severity == "critical":
+            return None
+        self.held += 1
+        return self.holding_since_ns
+
+    def drill(self, joined: Joined) -> str | None:
+        """The token of the drill whose act this is."""
+        if not self.tokens:
+            return None
+        words = [word for word in _words(joined) if word]
+        found = (t for t in self.tokens if any(t in word for word in words))
+        return next((token.decode() for token in found), None)
+
+    def apart(self, detections: Iterable[Detection], joined: Joined) -> Iterable[Detection]:
+        """detections; those of a drill's act so that they never merge with what is no drill."""
+        token = self.drill(joined)
+        if token is None:
+            return detections
+        return [
+            replace(one, group=(*(one.group or usual_group(joined)), "drill", token))
+            for one in detections
+        ]
+
+
+def _words(joined: Joined) -> list[bytes | None]:
+    event, process = joined.event, joined.process
+    words: list[bytes | None] = []
+    if isinstance(event, FileEvent):
+        words += [event.path, event.old_path]
+    elif isinstance(event, ProcessEvent) and process is None:
+        process = event.process
+    if process is not None:
+        words += [process.exe, process.cwd, *(process.argv or ())]
+    return words

@@ -8,6 +8,7 @@ Source: Sigma rules specification 2.0, "Condition".
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Mapping
@@ -15,10 +16,11 @@ from typing import Final
 
 from sentinair.detect.sigma.rule import All, Any, Not, Test
 
-__all__ = ["ConditionFault", "parse_condition"]
+__all__ = ["REMEDY", "ConditionFault", "parse_condition"]
 
 _TOKEN: Final = re.compile(r"\s*(?:(?P<word>[A-Za-z0-9_*?-]+)|(?P<sign>[()]))")
 _MAX_DEPTH: Final = 32
+REMEDY: Final = "write names of selections with and, or, not, ( ), `1 of name*` or `all of them`"
 
 
 class ConditionFault(ValueError):
@@ -106,7 +108,9 @@ class _Reader:
         if self.next == "of":
             return self._of(word)
         if word not in self._selections:
-            raise ConditionFault(f"there is no selection {word!r}")
+            close = difflib.get_close_matches(word, self._selections, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            raise ConditionFault(f"there is no selection {word!r}{meant}")
         return self._selections[word]
 
     def _of(self, amount: str) -> Test:

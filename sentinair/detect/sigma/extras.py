@@ -17,8 +17,8 @@ from typing import Final
 import msgspec
 
 from sentinair.detect.fields import FIELDS
+from sentinair.detect.sigma.condition import REMEDY, ConditionFault, parse_condition
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
-from sentinair.detect.sigma.condition import ConditionFault, parse_condition
 from sentinair.detect.sigma.rule import Adjust, Example, Test
 from sentinair.detect.sigma.selection import read_value
 from sentinair.model.alert import SEVERITIES
@@ -26,6 +26,7 @@ from sentinair.model.alert import SEVERITIES
 __all__ = ["Extras", "read_extras"]
 
 _DEFAULT_CONFIDENCE: Final = 0.5
+_ADJUST: Final = ("condition", "level", "confidence", "note")
 
 
 class Extras(msgspec.Struct, frozen=True):
@@ -40,6 +41,9 @@ class Extras(msgspec.Struct, frozen=True):
     examples: tuple[Example, ...] = ()
 
 
+_KEYS: Final = f"known are {', '.join(Extras.__struct_fields__)}"
+
+
 def read_extras(
     node: Node | None, logsource: str | None, selections: Mapping[str, Test], faults: Faults
 ) -> Extras:
@@ -47,11 +51,11 @@ def read_extras(
     if node is None:
         return Extras()
     if not isinstance(node, Mapped):
-        faults.add(node.line, "sentinair is a map")
+        faults.add(node.line, "sentinair is a map", _KEYS)
         return Extras()
     for name, value in node.entries.items():
         if name not in Extras.__struct_fields__:
-            faults.add(value.line, f"unknown key sentinair.{name}")
+            faults.add(value.line, f"unknown key sentinair.{name}", _KEYS)
     get = node.entries.get
     fields = FIELDS.get(logsource or "", frozenset())
     category = get("category")
@@ -74,7 +78,7 @@ def _share(node: Node | None, faults: Faults) -> float:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        faults.add(node.line, "confidence is a number from 0 to 1")
+        faults.add(node.line, "confidence is a number from 0 to 1", "write 0.5 if unsure")
     return share
 
 
@@ -84,7 +88,7 @@ def _sentences(node: Node | None, faults: Faults) -> tuple[str, ...]:
     nodes = node.items if isinstance(node, Listed) else (node,)
     for one in nodes:
         if not isinstance(one, Scalar):
-            faults.add(one.line, "expected a sentence")
+            faults.add(one.line, "expected a sentence", "put a sentence with a colon in quotes")
     return tuple(" ".join(one.text.split()) for one in nodes if isinstance(one, Scalar))
 
 
@@ -92,8 +96,12 @@ def _group_by(node: Node | None, fields: frozenset[str], faults: Faults) -> tupl
     names = _sentences(node, faults)
     for name in names:
         if node is not None and name not in fields:
-            faults.add(node.line, f"group_by names {name!r}, which no event has")
+            faults.add(node.line, f"group_by names {name!r}, which no event has", _known(fields))
     return names
+
+
+def _known(fields: frozenset[str]) -> str:
+    return f"known are {', '.join(sorted(fields))}"
 
 
 def _maps(node: Node | None, what: str, faults: Faults) -> list[Mapped]:
@@ -102,7 +110,7 @@ def _maps(node: Node | None, what: str, faults: Faults) -> list[Mapped]:
     nodes = node.items if isinstance(node, Listed) else (node,)
     for one in nodes:
         if not isinstance(one, Mapped):
-            faults.add(one.line, f"{what} is a list of maps")
+            faults.add(one.line, f"{what} is a list of maps", "write `- name: value`")
     return [one for one in nodes if isinstance(one, Mapped)]
 
 
@@ -118,15 +126,19 @@ def _adjusts(
     for one in _maps(node, "adjust", faults):
         level = _scalar(one, "level")
         if level not in SEVERITIES:
-            faults.add(one.line, f"adjust needs a level of {', '.join(SEVERITIES)}, got {level!r}")
+            faults.add(
+                one.line, f"adjust needs a level, got {level!r}", f"one of {', '.join(SEVERITIES)}"
+            )
         for name, value in one.entries.items():
-            if name not in {"condition", "level", "confidence", "note"}:
-                faults.add(value.line, f"unknown key adjust.{name}")
+            if name not in _ADJUST:
+                faults.add(
+                    value.line, f"unknown key adjust.{name}", f"known are {', '.join(_ADJUST)}"
+                )
         confidence = _share(one.entries.get("confidence"), faults)
         try:
             test = parse_condition(_scalar(one, "condition"), selections)
         except ConditionFault as fault:
-            faults.add(one.line, f"adjust: {fault}")
+            faults.add(one.line, f"adjust: {fault}", REMEDY)
             continue
         adjusts.append(Adjust(test, level, confidence, _scalar(one, "note")))
     return tuple(adjusts)
@@ -136,7 +148,7 @@ def _examples(node: Node | None, fields: frozenset[str], faults: Faults) -> tupl
     if node is None:
         return ()
     if not isinstance(node, Mapped) or not set(node.entries) <= {"match", "ignore"}:
-        faults.add(node.line, "examples is a map of match and ignore")
+        faults.add(node.line, "examples is a map of match and ignore", "each a list of maps")
         return ()
     return tuple(
         _example(one, matches=name == "match", fields=fields, faults=faults)
@@ -153,7 +165,7 @@ def _example(node: Mapped, *, matches: bool, fields: frozenset[str], faults: Fau
             level = value.text
             continue
         if name not in fields:
-            faults.add(value.line, f"an example names {name!r}, which no event has")
+            faults.add(value.line, f"an example names {name!r}, which no event has", _known(fields))
         nodes = value.items if isinstance(value, Listed) else (value,)
         texts = [read_value(one, faults) for one in nodes]
         held[name] = tuple(text for text in texts if text is not None)

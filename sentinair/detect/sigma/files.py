@@ -14,7 +14,14 @@ from sentinair.detect.sigma.selection import read_value
 from sentinair.errors import ConfigFault, Fault, SentinairError
 from sentinair.settings.guarded import check_folder, read_guarded
 
-__all__ = ["Placeholders", "RulesRead", "load_rules", "read_placeholders", "read_rule", "read_rules"]
+__all__ = [
+    "Placeholders",
+    "RulesRead",
+    "load_rules",
+    "read_placeholders",
+    "read_rule",
+    "read_rules",
+]
 
 Placeholders = dict[str, tuple[str, ...]]
 """Values by name."""
@@ -43,7 +50,11 @@ def read_placeholders(text: bytes, file: str) -> tuple[Placeholders, list[Fault]
     faults = Faults(file)
     root = compose(text, faults)
     if root is not None and not isinstance(root, Mapped):
-        faults.add(root.line, "placeholders are a map of names, each with a list of values")
+        faults.add(
+            root.line,
+            "placeholders are a map of names, each with a list of values",
+            "write `name: [value, …]`",
+        )
     found: dict[str, tuple[str, ...]] = {}
     for name, node in root.entries.items() if isinstance(root, Mapped) else ():
         nodes = node.items if isinstance(node, Listed) else (node,)
@@ -63,7 +74,9 @@ def read_rules(directory: Path) -> RulesRead:
     placeholders: Placeholders = {}
     try:
         check_folder(directory)
-        found_there = sorted(directory.rglob("*"), key=lambda path: (path.stem != _PLACEHOLDERS, path))
+        found_there = sorted(
+            directory.rglob("*"), key=lambda path: (path.stem != _PLACEHOLDERS, path)
+        )
     except (SentinairError, OSError) as fault:
         return RulesRead((), (_unreadable(directory, fault),))
     for path in found_there:
@@ -88,7 +101,8 @@ def read_rules(directory: Path) -> RulesRead:
             continue
         if rule.id in rules:
             other = rules[rule.id].file
-            faults.append(Fault(f"the id {rule.id} is that of {other} too", where=f"{path}:1"))
+            what = f"the id {rule.id} is that of {other} too"
+            faults.append(Fault(what, where=f"{path}:1", remedy="make another with uuidgen"))
             continue
         rules[rule.id] = rule
     return RulesRead(tuple(rules.values()), tuple(faults))

@@ -15,8 +15,9 @@ import msgspec
 
 from sentinair.detect.fields import (
     FILE_EVENT,
+    NETWORK_CONNECTION,
     PROCESS_CREATION,
-    command_line,
+    fold,
     is_setgid,
     is_setuid,
     text_of,
@@ -24,7 +25,6 @@ from sentinair.detect.fields import (
 from sentinair.detect.sigma.pattern import Pattern, longest_literal
 from sentinair.detect.sigma.rule import All, Item, Not, Rule, Test, items
 from sentinair.model.event import ACTIONS, CREATE, RENAME, WRITE, FileEvent
-from sentinair.model.process import Process
 
 __all__ = ["FileGate", "Need", "TextGate", "all_needs", "judged_actions", "needs", "worth"]
 
@@ -32,6 +32,7 @@ __all__ = ["FileGate", "Need", "TextGate", "all_needs", "judged_actions", "needs
 _TEXT_FIELDS: Final = {
     FILE_EVENT: frozenset({"TargetFilename"}),
     PROCESS_CREATION: frozenset({"CommandLine", "Image", "ParentImage"}),
+    NETWORK_CONNECTION: frozenset(),
 }
 _FLAGS: Final = frozenset({"SetUid", "SetGid", "Memfd", "Deleted"})
 _FLAG_WORTH: Final = 100
@@ -39,7 +40,7 @@ _BY_DEFAULT: Final = CREATE | WRITE | RENAME
 
 
 class Need(msgspec.Struct, frozen=True):
-    """field op literal, literal in lower case; op is equals, contains, startswith, endswith or flag."""
+    """field op literal, literal folded; op is equals, contains, startswith, endswith or flag."""
 
     field: str
     op: str
@@ -79,12 +80,12 @@ def _item_needs(item: Item, logsource: str) -> frozenset[Need] | None:
     if item.field not in _TEXT_FIELDS[logsource] or not item.patterns or item.absent:
         return None
     found: list[Need] = []
-    patterns = itertools.chain.from_iterable(item.patterns)
-    if item.every and len(item.values) > 1:  # each must match: the one that says most is enough
-        patterns = iter(max(item.patterns, key=_says))
-    for pattern in patterns:
+    chosen = item.patterns
+    if item.every:  # each must match: the one that says most is enough
+        chosen = (max(item.patterns, key=_says),)
+    for pattern in itertools.chain.from_iterable(chosen):
         plain = len(pattern) == 1 and isinstance(pattern[0], str)
-        literal = longest_literal(pattern).lower()
+        literal = fold(longest_literal(pattern))
         if not literal:
             return None
         found.append(Need(item.field, item.op if plain else "contains", literal))
@@ -110,7 +111,7 @@ class TextGate:
         self._contains = tuple(by_op.get("contains", ()))
 
     def passes(self, low: str) -> bool:
-        """low: the field's text in lower case."""
+        """low: the field's text, folded."""
         if low in self._exact or low.startswith(self._prefixes) or low.endswith(self._suffixes):
             return True
         for literal in self._contains:  # noqa: SIM110 - a generator costs twice as much
@@ -160,7 +161,7 @@ class FileGate:
         """False only if no rule can match."""
         if not event.actions & self._actions:
             return False
-        if self._open or self._target.passes(text_of(event.path).lower()):
+        if self._open or self._target.passes(fold(text_of(event.path))):
             return True
         state = event.state
         if state is None or not state.mode & 0o6000:

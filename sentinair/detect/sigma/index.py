@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Generic, TypeVar
 
-from sentinair.detect.fields import PROCESS_CREATION, Texts, command_line, text_of
+from sentinair.detect.fields import PROCESS_CREATION, Texts, command_line, fold, text_of
 from sentinair.detect.sigma.gate import Need, all_needs, worth
 from sentinair.detect.sigma.rule import Test
 from sentinair.model.process import Process
@@ -63,7 +63,7 @@ class ProcessIndex(Generic[R]):
         parent = _path(process.parents[0].exe if process.parents else None)
         found.update(self._names["Image"].get(exe.rpartition("/")[2], ()))
         found.update(self._names["ParentImage"].get(parent.rpartition("/")[2], ()))
-        line = "" if process.argv is None else command_line(process.argv).lower()
+        line = "" if process.argv is None else fold(command_line(process.argv))
         low["Image"] = () if process.exe is None else (exe,)
         low["CommandLine"] = () if process.argv is None else (line,)
         for literal, numbers in self._lines:
@@ -83,7 +83,7 @@ class ProcessIndex(Generic[R]):
 
 
 def _path(exe: bytes | None) -> str:
-    return "" if exe is None else text_of(exe).lower()
+    return "" if exe is None else fold(text_of(exe))
 
 
 def _is_named(need: Need) -> bool:

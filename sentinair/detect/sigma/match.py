@@ -10,10 +10,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from sentinair.detect.fields import View
-from sentinair.detect.sigma.regex import compile_regex
+from sentinair.detect.fields import View, fold
 from sentinair.detect.sigma.modifiers import NUMBERS
 from sentinair.detect.sigma.pattern import Pattern, matcher
+from sentinair.detect.sigma.regex import compile_regex
 from sentinair.detect.sigma.rule import All, Item, Not, Test
 from sentinair.detect.sigma.selection import number_of
 from sentinair.model.alert import Match
@@ -162,7 +162,7 @@ def _any_of(tests: Sequence[TextTest]) -> TextTest:
 def _regex(value: str, flags: str) -> TextTest:
     found = compile_regex(value, flags)
     if isinstance(found, str):  # refused when the rule was read
-        raise ValueError(found)
+        raise ValueError(found)  # noqa: TRY004
     return found
 
 
@@ -174,7 +174,10 @@ def _in_network(values: Sequence[str]) -> TextTest:
             address = ipaddress.ip_address(text)
         except ValueError:
             return False
-        return any(address in network for network in networks)
+        within = [address]
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+            within.append(address.ipv4_mapped)  # ::ffff:10.0.0.1 is 10.0.0.1 (RFC 4291, 2.5.5.2)
+        return any(one in network for network in networks for one in within)
 
     return holds
 
@@ -188,7 +191,9 @@ _ORDER: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 def _number_test(op: str, value: str) -> TextTest:
-    compare, limit = _ORDER[op], float(value)
+    compare, limit = _ORDER[op], number_of(value)
+    if limit is None:  # refused when the rule was read
+        raise ValueError(value)
 
     def holds(text: str) -> bool:
         number = number_of(text)
@@ -198,7 +203,7 @@ def _number_test(op: str, value: str) -> TextTest:
 
 
 def _folded(pattern: Pattern) -> Pattern:
-    return tuple(part.lower() if isinstance(part, str) else part for part in pattern)
+    return tuple(fold(part) if isinstance(part, str) else part for part in pattern)
 
 
 def _literal_test(op: str, literals: tuple[str, ...]) -> TextTest:
@@ -250,7 +255,7 @@ def _item_evidence(item: Item) -> Evidence:
             if holds(view):
                 held = texts[0]
                 if len(texts) > 1:
-                    held = next(text for text in texts if holds(_Only(view, field, text)))
+                    held = next((t for t in texts if holds(_Only(view, field, t))), held)
                 found.append(_match(item, held, wanted))
         return found
 
@@ -275,7 +280,7 @@ class _Only:
         return (self._text,) if field == self._field else self._view.texts(field)
 
     def lowered(self, field: str) -> tuple[str, ...]:
-        return tuple(text.lower() for text in self.texts(field))
+        return tuple(fold(text) for text in self.texts(field))
 
 
 def _cut(text: str) -> str:

@@ -10,11 +10,12 @@ import yaml
 
 from sentinair.errors import Fault
 
-__all__ = ["Faults", "Listed", "Mapped", "Node", "Scalar", "compose"]
+__all__ = ["Faults", "Listed", "Mapped", "Node", "Scalar", "compose", "compose_all"]
 
 MAX_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 32
 # libyaml is ten times as fast; a PyYAML built without it reads the same
+_REMEDY: Final = "indent by spaces, and put text with special characters in quotes"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS: Final = {
     f"tag:yaml.org,2002:{kind}": kind
@@ -64,24 +65,38 @@ class Faults:
 
 def compose(text: bytes, faults: Faults) -> Node | None:
     """The file's one document; None where it cannot be read at all.  What is wrong goes to faults."""
+    roots = compose_all(text, faults)
+    if len(roots) > 1:
+        faults.add(roots[1].line, "a second document (`---`) has no meaning here", "take it out")
+    return roots[0] if roots else None
+
+
+def compose_all(text: bytes, faults: Faults) -> list[Node]:
+    """Every document of the file; none where it cannot be read at all.  What is wrong goes to faults."""
     if len(text) > MAX_BYTES:
         faults.add(1, f"the file has {len(text)} bytes, a rule at most {MAX_BYTES}", "split it")
-        return None
+        return []
     try:
         if _too_deep(text, faults):
-            return None
-        root = yaml.compose(text, Loader=_LOADER)
+            return []
+        roots = [root for root in yaml.compose_all(text, Loader=_LOADER) if not _is_empty(root)]
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
-        faults.add(1 if mark is None else mark.line + 1, f"not YAML: {fault.problem}")
-        return None
+        faults.add(1 if mark is None else mark.line + 1, f"not YAML: {fault.problem}", _REMEDY)
+        return []
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
-        faults.add(1, f"not YAML: {str(fault).splitlines()[0]}")
-        return None
-    if root is None:
-        faults.add(1, "the file is empty")
-        return None
-    return _Walk(faults).node(root, 0)
+        faults.add(1, f"not YAML: {str(fault).splitlines()[0]}", _REMEDY)
+        return []
+    if not roots:
+        faults.add(1, "the file is empty", "write a rule or remove the file")
+    walk = _Walk(faults)
+    found = (walk.node(root, 0) for root in roots)
+    return [one for one in found if one is not None]
+
+
+def _is_empty(root: yaml.Node | None) -> bool:
+    """Nothing stands between two `---`, or behind the last."""
+    return root is None or (isinstance(root, yaml.ScalarNode) and root.value == "")
 
 
 def _too_deep(text: bytes, faults: Faults) -> bool:
@@ -95,7 +110,7 @@ def _too_deep(text: bytes, faults: Faults) -> bool:
         if depth > _MAX_DEPTH:
             mark = event.start_mark
             line = 1 if mark is None else mark.line + 1
-            faults.add(line, f"nested deeper than {_MAX_DEPTH} levels")
+            faults.add(line, f"nested deeper than {_MAX_DEPTH} levels", "write it flatter")
             return True
     return False
 
@@ -114,7 +129,7 @@ class _Walk:
             return None
         self._seen.add(id(node))
         if depth > _MAX_DEPTH:
-            self._faults.add(line, f"nested deeper than {_MAX_DEPTH} levels")
+            self._faults.add(line, f"nested deeper than {_MAX_DEPTH} levels", "write it flatter")
             return None
         if isinstance(node, yaml.MappingNode):
             return self._mapped(node, line, depth)
@@ -135,11 +150,11 @@ class _Walk:
         for key, value in node.value:
             key_line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                self._faults.add(key_line, "a key must be plain text")
+                self._faults.add(key_line, "a key must be plain text", "write `name: value`")
                 continue
             name = str(key.value)
             if name in entries:
-                self._faults.add(key_line, f"{name} stands here a second time", "merge the two")
+                self._faults.add(key_line, f"{name!r} stands here a second time", "merge the two")
                 continue
             inner = self.node(value, depth + 1)
             if inner is not None:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sentinair.detect.fields import FIELDS
-from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
-from sentinair.detect.sigma.condition import ConditionFault, parse_condition
+from sentinair.detect.sigma.condition import REMEDY, ConditionFault, parse_condition
 from sentinair.detect.sigma.extras import Extras, read_extras
+from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 from sentinair.detect.sigma.rule import Any, Rule, Test
 from sentinair.detect.sigma.selection import Scope, read_selection
 
@@ -49,7 +49,14 @@ _KNOWN: Final = frozenset(
         "sentinair",
     ]
 )
-_NEEDED: Final = ("title", "id", "level", "logsource", "detection")
+_REMEDY: Final = "begin with `title: …`, as the rules that come with the agent do"
+_MISSING: Final = {
+    "title": "say in a few words what it notices",
+    "id": "make one with uuidgen",
+    "level": "write low, medium, high or critical",
+    "logsource": "write product: linux and category: process_creation or file_event",
+    "detection": "write a selection and a condition",
+}
 
 
 def parse_rule(
@@ -57,21 +64,22 @@ def parse_rule(
 ) -> Rule | None:
     """A rule, or None where faults says why not.  placeholders: values by name, for the modifier `expand`."""
     if not isinstance(root, Mapped):
-        faults.add(root.line, "a rule is a map of title, id, logsource, detection, …")
+        faults.add(root.line, "a rule is a map of title, id, logsource, detection, …", _REMEDY)
         return None
     before = len(faults.found)
     for name, node in root.entries.items():
         # Sigma lets a rule carry keys of its own; only what looks like a slip of the pen is refused.
         if name not in _KNOWN and _mean(name, _KNOWN):
-            faults.add(node.line, f"unknown key {name}", _mean(name, _KNOWN))
-    for name in _NEEDED:
+            faults.add(node.line, f"unknown key {name!r}", _mean(name, _KNOWN))
+    for name in _MISSING:
         if name not in root.entries:
-            faults.add(root.line, f"the key {name} is missing")
+            faults.add(root.line, f"the key {name} is missing", _MISSING[name])
     logsource = _logsource(root, faults)
     selections: dict[str, Test] = {}
     scope = Scope(FIELDS.get(logsource or "", frozenset()), placeholders or {})
     test = None if logsource is None else _detection(root, scope, selections, faults)
     extras = read_extras(root.entries.get("sentinair"), logsource, selections, faults)
+    _check_texts(root, faults)
     rule_id, severity = _id(root, faults), _level(root, faults)
     if len(faults.found) > before or test is None or logsource is None:
         return None
@@ -129,6 +137,24 @@ def _texts(root: Mapped, name: str) -> tuple[str, ...]:
     return tuple(item.text for item in items if isinstance(item, Scalar))
 
 
+def _check_texts(root: Mapped, faults: Faults) -> None:
+    """What travels into the alert must be readable: a text, or a list of texts."""
+    for name in ("title", "description", "author", "license", "status"):
+        node = root.entries.get(name)
+        if node is not None and (not isinstance(node, Scalar) or _is_blank(node, name)):
+            faults.add(node.line, f"{name} is one text", f"write `{name}: …`, or leave it out")
+    for name in ("references", "tags", "falsepositives"):
+        node = root.entries.get(name)
+        nodes = node.items if isinstance(node, Listed) else () if node is None else (node,)
+        for one in nodes:
+            if not isinstance(one, Scalar):
+                faults.add(one.line, f"{name} is a list of texts", "write each behind a dash")
+
+
+def _is_blank(node: Scalar, name: str) -> bool:
+    return name == "title" and (node.kind == "null" or not node.text.strip())
+
+
 def _mean(got: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(got, sorted(known), n=1)
     return f"did you mean {close[0]}?" if close else ""
@@ -164,7 +190,7 @@ def _logsource(root: Mapped, faults: Faults) -> str | None:
     if node is None:
         return None
     if not isinstance(node, Mapped):
-        faults.add(node.line, "logsource is a map of product and category")
+        faults.add(node.line, "logsource is a map of product and category", _MISSING["logsource"])
         return None
     product, category = _text(node, "product"), _text(node, "category")
     extra = [n for n in node.entries if n not in {"product", "category", "definition"}]
@@ -173,6 +199,7 @@ def _logsource(root: Mapped, faults: Faults) -> str | None:
             node.line,
             "only product linux with category " + " or ".join(sorted(FIELDS)) + " is supported"
             f", got { ({n: _text(node, n) for n in node.entries}) }",
+            "no other log is read; take a rule for what the agent sees itself, or leave this one out",
         )
         return None
     return category
@@ -184,14 +211,16 @@ def _detection(
     node = root.entries.get("detection")
     if not isinstance(node, Mapped):
         if node is not None:
-            faults.add(node.line, "detection is a map of selections and a condition")
+            faults.add(
+                node.line, "detection is a map of selections and a condition", _MISSING["detection"]
+            )
         return None
     broken = False
     for name, part in node.entries.items():
         if name == "condition":
             continue
         if name == "timeframe":
-            faults.add(part.line, "timeframe is not supported")
+            faults.add(part.line, "timeframe is not supported", "write a correlation rule")
             continue
         test = read_selection(part, scope, faults)
         if test is None:
@@ -200,7 +229,7 @@ def _detection(
             selections[name] = test
     condition = node.entries.get("condition")
     if condition is None:
-        faults.add(node.line, "the condition is missing")
+        faults.add(node.line, "the condition is missing", "write `condition: selection`")
         return None
     return None if broken else _condition(condition, selections, faults)
 
@@ -210,12 +239,12 @@ def _condition(node: Node, selections: dict[str, Test], faults: Faults) -> Test 
     tests: list[Test] = []
     for one in nodes:
         if not isinstance(one, Scalar):
-            faults.add(one.line, "a condition is text")
+            faults.add(one.line, "a condition is text", REMEDY)
             continue
         try:
             tests.append(parse_condition(one.text, selections))
         except ConditionFault as fault:
-            faults.add(one.line, f"condition: {fault}")
+            faults.add(one.line, f"condition: {fault}", REMEDY)
     if not tests:
         return None
     return (

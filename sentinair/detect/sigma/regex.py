@@ -36,6 +36,11 @@ def compile_regex(pattern: str, flags: str = "") -> Callable[[str], bool] | str:
         return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
     def found(text: str) -> bool:
-        return search(text[:MAX_CHARS].encode("utf-8", "surrogateescape")) is not None
+        raw = text[:MAX_CHARS].encode("utf-8", "surrogateescape")
+        if (
+            not raw.isascii()
+        ):  # no dot matches half a character: one stray byte would hide what follows
+            raw = raw.decode("utf-8", "replace").encode()
+        return search(raw) is not None
 
     return found

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
-from sentinair.detect.sigma.regex import compile_regex
-from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 from sentinair.detect.sigma.modifiers import NUMBERS, Modifiers, changed, read_modifiers
+from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 from sentinair.detect.sigma.pattern import ANY, Pattern
-from sentinair.detect.sigma.rule import All, Any, Item, Test
+from sentinair.detect.sigma.regex import compile_regex
+from sentinair.detect.sigma.rule import All, Any, Item, Not, Test
 from sentinair.model.event import ACTIONS
 
 __all__ = ["Scope", "read_selection", "read_value"]
 
 _DECIMAL: Final = re.compile(r"0|-?[1-9][0-9]*")
+_FRACTION: Final = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?")
+_FORM: Final = "a selection is a map of fields, a list of such maps, or keywords"
+_RE_REMEDY: Final = "write it without look-around and back references; see docs/rules.md"
 _ACTIONS: Final = frozenset(ACTIONS.values()) | {"exec", "inventory"}
 
 
@@ -35,7 +38,7 @@ def read_selection(node: Node, scope: Scope, faults: Faults) -> Test | None:
     """The tree of one selection; None where faults says why not."""
     if isinstance(node, Mapped):
         if not node.entries:
-            faults.add(node.line, "the selection is empty")
+            faults.add(node.line, "the selection is empty", "name a field, or remove the selection")
             return None
         tests = [_item(key, value, scope, faults) for key, value in node.entries.items()]
         good = [test for test in tests if test is not None]
@@ -44,11 +47,13 @@ def read_selection(node: Node, scope: Scope, faults: Faults) -> Test | None:
         return good[0] if len(good) == 1 else All(tuple(good))
     if isinstance(node, Listed) and node.items:
         words = tuple(item for item in node.items if isinstance(item, Scalar))
-        parts = [
-            read_selection(item, scope, faults)
-            for item in node.items
-            if not isinstance(item, Scalar)
-        ]
+        parts: list[Test | None] = []
+        for item in node.items:
+            if isinstance(item, Mapped):
+                parts.append(read_selection(item, scope, faults))
+            elif isinstance(item, Listed):
+                faults.add(item.line, "a list within a list", _FORM)
+                parts.append(None)
         if words:
             parts.append(_item("", Listed(words, node.line), scope, faults))
         found = [part for part in parts if part is not None]
@@ -57,47 +62,61 @@ def read_selection(node: Node, scope: Scope, faults: Faults) -> Test | None:
         return found[0] if len(found) == 1 else Any(tuple(found))
     if isinstance(node, Scalar) and node.kind != "null":
         return _item("", node, scope, faults)
-    faults.add(node.line, "a selection is a map of fields, a list of such maps, or keywords")
+    faults.add(node.line, "not a selection", _FORM)
     return None
 
 
-def _item(key: str, node: Node, scope: Scope, faults: Faults) -> Item | None:
+def _item(key: str, node: Node, scope: Scope, faults: Faults) -> Test | None:
     field, *names = key.split("|")
     before = len(faults.found)
     if field:
         _check_field(field, node.line, scope, faults)
+    so_far = len(faults.found)
     modifiers = read_modifiers(names, node.line, faults)
+    if len(faults.found) > so_far:  # what values may be is not known then
+        return None
     if not field and modifiers.op == "equals":
         modifiers = msgspec.structs.replace(modifiers, op="contains")
     nodes = node.items if isinstance(node, Listed) else (node,)
-    absent = any(isinstance(one, Scalar) and one.kind == "null" for one in nodes)
-    if absent and (modifiers.op != "equals" or modifiers.changes or modifiers.every):
-        faults.add(node.line, "null is compared by itself: it takes no modifier")
-    if not nodes:
-        faults.add(node.line, "the list of values is empty")
     given = [one for one in nodes if not (isinstance(one, Scalar) and one.kind == "null")]
-    read = [(read_value(one, faults), one.line) for one in given]
-    values = tuple(value for value, _ in read if value is not None)
-    patterns: list[tuple[Pattern, ...]] = []
-    for value, line in read:
-        if value is None:
-            continue
-        _check_value(field, modifiers, value, line, scope, faults)
-        if modifiers.op in ("equals", "contains", "startswith", "endswith"):
-            patterns.append(_patterns(modifiers, value, line, scope, faults))
+    if not nodes:
+        faults.add(node.line, "the list of values is empty", "write a value; '' is the empty text")
+    absent = len(given) < len(nodes)
+    if absent and (modifiers.op != "equals" or modifiers.changes or modifiers.every):
+        what = "null is compared by itself: it takes no modifier"
+        faults.add(node.line, what, "remove the modifier or null")
+    values, patterns = _values(field, modifiers, given, scope, faults)
     if len(faults.found) > before:
         return None
-    return Item(
+    item = Item(
         field,
         modifiers.op,
         values,
-        tuple(patterns),
+        patterns,
         every=modifiers.every,
         cased=modifiers.cased,
         flags=modifiers.flags,
         absent=absent,
         how=modifiers.how,
     )
+    return Not(item) if modifiers.negated else item
+
+
+def _values(
+    field: str, modifiers: Modifiers, nodes: Iterable[Node], scope: Scope, faults: Faults
+) -> tuple[tuple[str, ...], tuple[tuple[Pattern, ...], ...]]:
+    """Each value as written, and the patterns of each where the comparison is one of text."""
+    values: list[str] = []
+    patterns: list[tuple[Pattern, ...]] = []
+    for node in nodes:
+        value = read_value(node, faults)
+        if value is None:
+            continue
+        values.append(value)
+        _check_value(field, modifiers, value, node.line, scope, faults)
+        if modifiers.op in ("equals", "contains", "startswith", "endswith"):
+            patterns.append(_patterns(modifiers, value, node.line, scope, faults))
+    return tuple(values), tuple(patterns)
 
 
 def _check_field(field: str, line: int, scope: Scope, faults: Faults) -> None:
@@ -106,7 +125,9 @@ def _check_field(field: str, line: int, scope: Scope, faults: Faults) -> None:
         faults.add(
             line,
             f"no event has a field {field!r}",
-            f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(scope.fields))}",
+            f"did you mean {close[0]}?"
+            if close
+            else f"known are {', '.join(sorted(scope.fields))}",
         )
 
 
@@ -116,7 +137,7 @@ def _patterns(
     try:
         found = changed(value, modifiers.changes, scope.placeholders)
     except ValueError as fault:
-        faults.add(line, f"{value!r}: {fault}")
+        faults.add(line, f"the value {value!r}: {fault}", "change the value or its modifiers")
         return ()
     return tuple(_open_ended(modifiers.op, pattern) for pattern in found)
 
@@ -135,15 +156,21 @@ def _open_ended(op: str, pattern: Pattern) -> Pattern:
 def read_value(node: Node, faults: Faults) -> str | None:
     """One value as text: numbers and true/false compare as the text of the field would be."""
     if not isinstance(node, Scalar):
-        faults.add(node.line, "a value is text, a number, true, false or null")
+        faults.add(
+            node.line, "a value is text, a number, true, false or null", "write each value plainly"
+        )
         return None
     if node.kind == "null":
-        faults.add(node.line, "null stands for an absent field, which has no text")
+        faults.add(
+            node.line,
+            "null stands for an absent field, which has no text",
+            "write '' or leave it out",
+        )
         return None
     if node.kind == "bool":
         return "true" if node.text.lower() in {"true", "yes", "on"} else "false"
-    if node.kind == "int" and not _DECIMAL.fullmatch(node.text):
-        # YAML 1.1 reads 0755 as 493
+    plain = {"int": _DECIMAL, "float": _FRACTION}.get(node.kind)
+    if plain is not None and not plain.fullmatch(node.text):  # YAML 1.1 reads 0755 as 493
         faults.add(node.line, f"the number {node.text} can be read in two ways", "put it in quotes")
         return None
     return node.text
@@ -154,11 +181,11 @@ def _check_value(
 ) -> None:
     op = modifiers.op
     if op == "exists" and value not in {"true", "false"}:
-        faults.add(line, "exists takes true or false")
+        faults.add(line, "exists takes true or false", "write field|exists: true")
     elif op == "re":
         fault = compile_regex(value, modifiers.flags)
         if isinstance(fault, str):
-            faults.add(line, f"not a regular expression that can be used: {fault}")
+            faults.add(line, f"not a regular expression that can be used: {fault}", _RE_REMEDY)
     elif op == "cidr":
         try:
             ipaddress.ip_network(value)
@@ -166,17 +193,16 @@ def _check_value(
             faults.add(line, f"not a network: {wrong}", "write it as 10.0.0.0/8 or fe80::/10")
     elif op in NUMBERS:
         if number_of(value) is None:
-            faults.add(line, f"{op} compares numbers, got {value!r}")
+            faults.add(line, f"{op} compares numbers, got {value!r}", "write a number like 10")
     elif op == "fieldref":
         _check_field(value, line, scope, faults)
     elif field == "Action" and op == "equals" and value.lower() not in _ACTIONS:
-        faults.add(line, f"Action is one of {', '.join(sorted(_ACTIONS))}, got {value!r}")
+        known = ", ".join(sorted(_ACTIONS))
+        faults.add(line, f"no event has the action {value!r}", f"Action is one of {known}")
 
 
 def number_of(text: str) -> float | None:
-    """A finite number, or None."""
-    try:
-        number = float(text)
-    except ValueError:
+    """The number that text is as a whole, decimal; None if it is none."""
+    if not _NUMBER.fullmatch(text):
         return None
-    return number if math.isfinite(number) else None
+    return float(text) if "." in text else int(text)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from sentinair.detect.fields import FIELDS, FILE_EVENT, PROCESS_CREATION, EventView
 from sentinair.detect.gaps import LOST, OWN_STATE, GapDetector
-from sentinair.detect.sigma.files import load_rules, read_rule
 from sentinair.detect.sigma.detector import CompiledRule, SigmaDetector, detect
+from sentinair.detect.sigma.files import load_rules, read_rule
 from sentinair.detect.sigma.gate import needs
 from sentinair.detect.sigma.rule import Rule
 from sentinair.model.alert import Detection, Joined

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sentinair.detect.fields import FieldsView
-from sentinair.detect.sigma.files import load_rules
 from sentinair.detect.sigma.detector import CompiledRule, detect
+from sentinair.detect.sigma.files import load_rules
 from sentinair.detect.sigma.rule import Example, Rule
 
 RULES_DIR = Path(__file__).parents[3] / "config" / "rules"

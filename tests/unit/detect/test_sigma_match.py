@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sentinair.detect.fields import FieldsView
 from sentinair.detect.sigma.files import read_rule
 from sentinair.detect.sigma.match import compile_evidence, compile_test
-from sentinair.detect.sigma.regex import MAX_CHARS as MAX_REGEX_CHARS
 from sentinair.detect.sigma.pattern import ANY, ONE, longest_literal, matcher, parse
+from sentinair.detect.sigma.regex import MAX_CHARS as MAX_REGEX_CHARS
 from sentinair.detect.sigma.rule import Rule
 
 HEAD = """\

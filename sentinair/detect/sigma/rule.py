@@ -95,3 +95,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     group_by: tuple[str, ...]
     adjust: tuple[Adjust, ...]
     examples: tuple[Example, ...]
+    name: str | None = None  # what correlations call it by

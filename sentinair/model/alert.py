@@ -67,6 +67,7 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
     rule_license: str | None = None
     rule_link: str | None = None
     group: tuple[str, ...] = ()  # what, besides rule_id, makes two detections the same alert
+    event_ids: tuple[int, ...] = ()  # of several events: the first that made it; (): the one judged
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -32,6 +32,8 @@ RECORD_KINDS: Final = (
     "gap.restored",
     "clock.step",
     "config.changed",
+    "rules.loaded",
+    "rules.refused",
     "rescan.asked",
     "rescan.completed",
     "retention",

@@ -5,6 +5,7 @@ Owned by the engine, which sets it; the alert manager and `build` only read it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
@@ -26,14 +27,14 @@ class Circumstances:
     """Mutable; nothing in it is kept over a restart by itself.
 
     holding_since_ns: when the maintenance began in which notices are held; None: there is none.
-    held: alerts raised and held in it so far.
+    held: alerts raised and held in it so far, by severity.
     tokens: words of the drills that are going on; each stands in the path, program, folder or arguments of its acts.
     before: gives what a file was before an event (its row's id), None: not known.
     """
 
     def __init__(self, before: Before = _unknown) -> None:
         self.holding_since_ns: int | None = None
-        self.held = 0
+        self.held: Counter[str] = Counter()
         self.tokens: tuple[bytes, ...] = ()
         self.before = before
 
@@ -41,7 +42,7 @@ class Circumstances:
         """Counts a new alert as held and says since when notices are held; None: its notice goes out."""
         if self.holding_since_ns is None or severity == "critical":
             return None
-        self.held += 1
+        self.held[severity] += 1
         return self.holding_since_ns
 
     def drill(self, joined: Joined) -> str | None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinair.codecs.alert_json import render
 from sentinair.errors import StorageFault, UsageFault
 from sentinair.ipc.messages import AskRescan
 from sentinair.ipc.sockets import Peer
 from sentinair.model.record import Stamp
+from sentinair.roles.engine.alert_answers import AlertAnswers
+from sentinair.roles.engine.modes import params_of
 from sentinair.roles.engine.requests import Handler, name_of, text_param
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.status import Counters, status, status_without_record
@@ -37,9 +38,13 @@ class Answers:
     def handlers(self) -> Mapping[str, Handler]:
         return {
             "status": self.status,
-            "alert.answer": self.answer,
+            **AlertAnswers(self._spine, self._stamp).handlers(),
             "rescan": self.rescan,
             "db.backup": self.backup,
+            "mode.show": self.mode,
+            "mode.set": self.set_mode,
+            "drill.begin": self.begin_drill,
+            "drill.end": self.end_drill,
         }
 
     def _spine(self) -> Spine:
@@ -61,7 +66,7 @@ class Answers:
             )
         try:
             return status(
-                mode="observe",
+                mode=spine.modes.status(),
                 state=self._engine.state,
                 stamp=self._stamp(),
                 senders=spine.senders,
@@ -73,28 +78,6 @@ class Answers:
         except StorageFault as fault:  # the record cannot be read: that is what to say first
             why = spine.commits.refusal or str(fault)
             return status_without_record(why, self._counters, self._stamp())
-
-    def answer(self, peer: Peer, params: dict[str, object]) -> object:
-        """{id, verb, comment?} to the alert as it then is."""
-        spine = self._spine()
-        alert_id = text_param(params, "id", limit=64)
-        comment = text_param(params, "comment") if params.get("comment") is not None else None
-        alert = spine.commits.store.alert(alert_id)
-        if alert is None:
-            raise UsageFault(
-                f"no alert {alert_id!r}", remedy="sentinair alerts list shows their ids"
-            )
-        change = spine.alerts.answer(
-            text_param(params, "verb", limit=64),
-            alert,
-            by=name_of(peer),
-            comment=comment,
-            now_ns=self._stamp().time_ns,
-        )
-        spine.commits.alert([change])
-        if not spine.commits.commit():
-            raise StorageFault(f"the answer waits for the disk: {spine.commits.refusal}")
-        return render(change.alert)
 
     def rescan(self, peer: Peer, params: dict[str, object]) -> object:
         """{path: absolute, text or hex of its bytes} to {"asked": true}."""
@@ -108,6 +91,34 @@ class Answers:
         spine.commits.record("rescan.asked", {"path": path.hex(), "by": name_of(peer)})
         spine.ask(AskRescan("asked", (path,), ()))
         return {"asked": True}
+
+    def mode(self, _peer: Peer, _params: dict[str, object]) -> object:
+        """{} to how loud the agent is, since when, until when, why."""
+        return self._spine().modes.status()
+
+    def set_mode(self, peer: Peer, params: dict[str, object]) -> object:
+        """{mode, secs?, reason?} to the mode as it then is."""
+        spine = self._spine()
+        secs, reason = params_of(params)
+        mode = text_param(params, "mode", limit=64)
+        answer = spine.modes.set(peer.uid, name_of(peer), mode, secs, reason)
+        if not spine.commits.commit():
+            raise StorageFault(f"the change waits for the disk: {spine.commits.refusal}")
+        return answer
+
+    def begin_drill(self, peer: Peer, params: dict[str, object]) -> object:
+        """{token} to {}: from now on alerts that carry it are marked."""
+        spine = self._spine()
+        spine.drills.begin(text_param(params, "token", limit=64), name_of(peer))
+        spine.commits.commit()
+        return {}
+
+    def end_drill(self, peer: Peer, params: dict[str, object]) -> object:
+        """{token, and counts of rules} to {}."""
+        spine = self._spine()
+        counts = {name: value for name, value in params.items() if name != "token"}
+        spine.drills.end(text_param(params, "token", limit=64), name_of(peer), counts)
+        return {}
 
     def backup(self, _peer: Peer, params: dict[str, object]) -> object:
         """{path: absolute file that does not exist} to what the store says of the copy."""

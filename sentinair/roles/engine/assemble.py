@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +14,9 @@ from typing import cast
 import msgspec
 
 from sentinair import __version__
+from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.ids import uuid7
-from sentinair.alerts.manager import AlertManager
+from sentinair.alerts.manager import AlertManager, Limits
 from sentinair.alerts.users import names_from_passwd
 from sentinair.detect.ground import Ground
 from sentinair.detect.secrets import Masker
@@ -25,9 +27,11 @@ from sentinair.model.record import Stamp
 from sentinair.roles.engine.answers import Answers
 from sentinair.roles.engine.app import Engine
 from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.drills import Drills
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.judge import Completed, Judge
+from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.registered import load as load_object
 from sentinair.roles.engine.registered import look_up
 from sentinair.roles.engine.requests import Handler
@@ -39,11 +43,15 @@ from sentinair.settings.load import load
 from sentinair.settings.overrides import merge, read_overrides
 from sentinair.store.events import LaneKey
 from sentinair.store.read import Reader
+from sentinair.store.suppressions import suppressions
 from sentinair.store.writer import Store
 
 __all__ = ["Assembly"]
 
 log = logging.getLogger("sentinair.engine")
+
+_NS = 1_000_000_000
+_DAY_NS = 86_400 * _NS
 
 
 class Assembly:
@@ -104,13 +112,8 @@ class Assembly:
                     until_ns=row.until,
                 )
             )
-        manager = AlertManager(
-            host=socket.gethostname(),
-            window_ns=self.settings.alerts.merge_window_secs * 10**9,
-            max_open=self.settings.alerts.max_open,
-            users=self._users,
-        )
-        manager.restore(store.unfinished_alerts(self.settings.alerts.max_open))
+        circumstances = Circumstances(commits.before)
+        manager = self._manager(store, commits, circumstances)
         judge = Judge(
             commits,
             ProcessTable(mask),
@@ -136,11 +139,51 @@ class Assembly:
             own=(os.getpid(), start(os.getpid()) or 0),
             after_stop=not store.unclean,
             starts=starts,
+            modes=self._modes(commits, circumstances),
+            drills=Drills(commits, circumstances, self.stamp),
         )
         starts.tick(self.stamp())
         if store.opened.damaged is not None:
             judge.tampered("start", f"it was damaged, and is kept as {store.opened.damaged.file}")
         return spine
+
+    def _manager(
+        self, store: Store, commits: Commits, circumstances: Circumstances
+    ) -> AlertManager:
+        """With the alerts and suppressions of earlier lives."""
+        given = self.settings.alerts
+        reopen_ns = given.reopen_days * _DAY_NS
+        manager = AlertManager(
+            host=socket.gethostname(),
+            limits=Limits(
+                window_ns=given.merge_window_secs * _NS,
+                max_open=given.max_open,
+                reopen_ns=reopen_ns,
+                escalate_ns={
+                    name: secs * _NS
+                    for name, secs in msgspec.structs.asdict(given.escalate_after_secs).items()
+                },
+            ),
+            users=self._users,
+            circumstances=circumstances,
+            recall=commits.alert_of,
+        )
+        closed = store.closed_alerts(self.stamp().time_ns - reopen_ns, given.max_open)
+        manager.restore(store.unfinished_alerts(given.max_open), closed)
+        with Reader.open(self.state) as reader:
+            manager.suppressions.restore(suppressions(reader))
+        return manager
+
+    def _modes(self, commits: Commits, circumstances: Circumstances) -> Modes:
+        return Modes(
+            commits,
+            circumstances,
+            self.stamp,
+            lambda: Reader.open(self.state),
+            self.new_id,
+            host=socket.gethostname(),
+            never=_uids("sentinair-api", "sentinair-fwd"),
+        )
 
     def _settled(self) -> set[bytes]:
         """Roots that some earlier rescan listed whole."""
@@ -154,6 +197,12 @@ class Assembly:
                         roots.update(bytes.fromhex(root) for root in done.roots)
                 since = records[-1].seq + 1
         return roots
+
+
+def _uids(*names: str) -> frozenset[int]:
+    """Of those users that there are."""
+    known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    return frozenset(known[name] for name in names if name in known)
 
 
 def _detectors(ground: Ground) -> list[Detector]:

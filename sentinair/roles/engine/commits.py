@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sentinair.errors import RecordGone, StorageFault
-from sentinair.model.alert import AlertChange
+from sentinair.model.alert import Alert, AlertChange
 from sentinair.model.event import RENAME, Event, FileEvent, FileState
 from sentinair.model.process import Process
 from sentinair.model.record import Record, Stamp
@@ -29,6 +29,7 @@ SPACING_NS: Final = (
     20_000_000  # between commits while input keeps coming: larger groups cost less each
 )
 RETRY_NS: Final = 30_000_000_000
+_URGENT: Final = frozenset({"alert.raised", "alert.reopened", "alert.escalated"})
 
 
 class Commits:
@@ -82,6 +83,22 @@ class Commits:
                 self._touched.add(event.old_path.rpartition(b"/")[0] or b"/")
         return event_id
 
+    def before(self, event: FileEvent, event_id: int | None) -> FileState | None:
+        """What the name was before this event, None: not there, or not known.
+
+        Asked for new alerts only: the row as last committed, or what an event says that waits before this one.
+        """
+        if self.touches(event.path.rpartition(b"/")[0] or b"/"):
+            for waiting in reversed(self._events):
+                earlier = waiting.event
+                if type(earlier) is not FileEvent or (event_id or waiting.id + 1) <= waiting.id:
+                    continue
+                if earlier.path == event.path:
+                    return earlier.state
+                if earlier.old_path == event.path and earlier.actions & RENAME:
+                    return None
+        return self.store.file(event.path)
+
     def found(self, path: bytes, state: FileState | None) -> None:
         """Queue what a first listing found: a known file without an event."""
         self._begin(self._stamp().mono_ns)
@@ -93,9 +110,15 @@ class Commits:
             self._begin(self._stamp().mono_ns)
             self._alerts.extend(changes)
             self._urgent = self._urgent or any(
-                change.alert.severity == "critical" and change.kind == "alert.raised"
-                for change in changes
+                change.alert.severity == "critical" and change.kind in _URGENT for change in changes
             )
+
+    def alert_of(self, alert_id: str) -> Alert | None:
+        """An alert as it was last handed over, on disk or not yet; None: there is none.  Raises StorageFault."""
+        for change in reversed(self._alerts):
+            if change.alert.id == alert_id:
+                return change.alert
+        return self.store.alert(alert_id)
 
     def record(self, kind: str, data: object) -> None:
         self.append(Record(kind, data))

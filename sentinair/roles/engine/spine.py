@@ -16,9 +16,11 @@ from sentinair.model.event import ClockEvent, GapEvent
 from sentinair.model.record import Stamp
 from sentinair.monitors.clock import ClockWatch
 from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.drills import Drills
 from sentinair.roles.engine.gaps import REPAIR, Gaps
 from sentinair.roles.engine.join import HOLD_NS
 from sentinair.roles.engine.judge import Ask, Judge
+from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.senders import Held, Sender
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
@@ -52,10 +54,14 @@ class Spine:
         own: tuple[int, int],
         after_stop: bool,
         starts: Starts,
+        modes: Modes,
+        drills: Drills,
     ) -> None:
         """after_stop: the engine's life before this one ended in order, and its senders with it."""
         self._after_stop = after_stop
         self._starts = starts
+        self.modes = modes
+        self.drills = drills
         self._met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
@@ -260,6 +266,8 @@ class Spine:
             event_id = self.judge.own_event(event, "engine")
             self.commits.record("clock.step", {"step_ns": step_ns, "event": event_id})
         self.judge.tick(stamp.time_ns)
+        self.modes.tick(stamp)
+        self.drills.tick(stamp)
         self._ask_inventory()
         if stamp.mono_ns >= self._next_beat_ns:
             self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS

@@ -75,7 +75,7 @@ def _monitor(
 
 def status(
     *,
-    mode: str,
+    mode: dict[str, object],
     state: Path,
     stamp: Stamp,
     senders: dict[str, Sender],
@@ -84,7 +84,7 @@ def status(
     counters: Counters,
     shared: str | None,
 ) -> dict[str, object]:
-    """The whole answer, JSON-able.  shared: None, or why the roles share one user."""
+    """The whole answer, JSON-able.  mode: Modes.status().  shared: None, or why the roles share one user."""
     proven, evidence = monitoring(senders, stamp.mono_ns)
     kept = _kept(state, stamp)
     disk = os.statvfs(state)
@@ -95,8 +95,9 @@ def status(
             "running": True,
             "uptime": round(up_secs, 1),
             "version": __version__,
-            "mode": mode,
+            "mode": mode["mode"],
         },
+        "mode": mode,
         "monitoring": proven,
         "performance": {
             "cpu_usage": round(100 * (usage.user + usage.system) / max(up_secs, 1e-9), 2),

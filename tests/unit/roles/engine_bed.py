@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.manager import AlertManager
 from sentinair.ipc.frames import FrameReader, frame
 from sentinair.ipc.messages import (
@@ -26,9 +27,11 @@ from sentinair.model.ports import Detector
 from sentinair.model.process import Process
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.drills import Drills
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.judge import Ask, Judge
+from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.senders import Sender
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.starts import Starts
@@ -38,6 +41,9 @@ from sentinair.settings.types import Settings
 from sentinair.store.events import LaneKey, StoredEvent
 from sentinair.store.read import EventFilter, Reader
 from sentinair.store.writer import Store
+
+
+NEVER_UID = 4711  # may not change the mode
 
 
 def stamp() -> Stamp:
@@ -54,13 +60,24 @@ class Bed:
         self.store = Store.open(state, Settings().store, stamp())
         self.commits = Commits(self.store, stamp, self._committed)
         self.gaps = Gaps()
-        self.alerts = AlertManager(host="host")
+        self.alerts = AlertManager(host="host", circumstances=Circumstances(self.commits.before))
         self.settled: set[bytes] = {b"/"}
         ids = iter(range(10**6))
+        life = os.urandom(2).hex()
+        self.new_id = lambda: f"00000000-0000-7000-{life}-{next(ids):012x}"
         counters = Counters()
         counters.started_ns = time.time_ns()
         with Reader.open(state) as reader:
             starts = Starts(self.commits, {"version": "test"}, reader)
+        self.modes = Modes(
+            self.commits,
+            self.alerts.circumstances,
+            stamp,
+            lambda: Reader.open(state),
+            self.new_id,
+            host="host",
+            never=frozenset({NEVER_UID}),
+        )
         judge = Judge(
             self.commits,
             ProcessTable(lambda argv: (argv, False)),
@@ -71,7 +88,7 @@ class Bed:
             settled=self.settled,
             stamp=stamp,
             ask=self._ask,
-            new_id=lambda: f"00000000-0000-7000-8000-{next(ids):012x}",
+            new_id=self.new_id,
             state=b"/state",
         )
         self.spine = Spine(
@@ -86,6 +103,8 @@ class Bed:
             own=(os.getpid(), 1),
             after_stop=after_stop,
             starts=starts,
+            modes=self.modes,
+            drills=Drills(self.commits, self.alerts.circumstances, stamp),
         )
         self.peers: list[Peer] = []
 

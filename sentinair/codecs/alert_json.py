@@ -15,7 +15,6 @@ def render(alert: Alert) -> dict[str, Any]:
 
     The text in an alert is escaped already, when it is built.
     """
-    answered = alert.acknowledged_at_ns
     return {
         "id": alert.id,
         "timestamp": rfc3339(alert.time_ns),
@@ -27,7 +26,7 @@ def render(alert: Alert) -> dict[str, Any]:
         "details": alert.details,
         "status": alert.status,
         "acknowledged_by": alert.acknowledged_by,
-        "acknowledged_at": None if answered is None else rfc3339(answered),
+        "acknowledged_at": _moment(alert.acknowledged_at_ns),
         "comment": alert.comment,
         "rule_id": alert.rule_id,
         "rule_author": alert.rule_author,
@@ -49,5 +48,17 @@ def render(alert: Alert) -> dict[str, Any]:
         "next_steps": list(alert.next_steps),
         "event_ids": list(alert.event_ids),
         "seq": alert.seq,
+        "assignee": alert.assignee,
+        "notes": [
+            {"time": rfc3339(note.time_ns), "by": note.by, "text": note.text}
+            for note in alert.notes
+        ],
+        "escalated_at": _moment(alert.escalated_at_ns),
+        "closed_at": _moment(alert.closed_at_ns),
+        "reopened_at": _moment(alert.reopened_at_ns),
         "held": alert.held_since_ns is not None,
     }
+
+
+def _moment(time_ns: int | None) -> str | None:
+    return None if time_ns is None else rfc3339(time_ns)

@@ -15,6 +15,7 @@ __all__ = [
     "TRANSITIONS",
     "Alert",
     "AlertChange",
+    "Closed",
     "Detection",
     "Joined",
     "Match",
@@ -118,12 +119,25 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     seq: int | None = None  # ledger seq of the record that last changed it; given by the store
     assignee: str | None = None  # who is to look at it; None: nobody in particular
     notes: tuple[Note, ...] = ()  # oldest first
-    escalated_at_ns: int | None = None  # when it had waited too long; None: it has not since it opened
-    closed_at_ns: int | None = None  # when it was last resolved or called false; None: it is not closed
+    escalated_at_ns: int | None = (
+        None  # when it had waited too long; None: it has not since it opened
+    )
+    closed_at_ns: int | None = (
+        None  # when it was last resolved or called false; None: it is not closed
+    )
     reopened_at_ns: int | None = None  # when it was last opened again; None: never
     held_since_ns: int | None = (
         None  # begin of the maintenance in which its notice was held; None: it was not
     )
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """As much of a closed alert as it takes to know its like again."""
+
+    id: str
+    fingerprint: str
+    status: str  # resolved or false_positive
+    closed_ns: int  # wall clock
 
 
 class AlertChange(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ __all__ = [
     "Authentication",
     "Cors",
     "Endpoints",
+    "EscalateAfter",
     "FilesSettings",
     "Lanes",
     "ProcessesSettings",
@@ -177,6 +178,15 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     ] = 10_000
 
 
+class EscalateAfter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long an alert may stay open before it is said louder, by severity."""
+
+    critical: Annotated[int, _range("Seconds for critical alerts; 0: never.", 0, 2_592_000)] = 900
+    high: Annotated[int, _range("Seconds for high alerts; 0: never.", 0, 2_592_000)] = 14_400
+    medium: Annotated[int, _range("Seconds for medium alerts; 0: never.", 0, 2_592_000)] = 0
+    low: Annotated[int, _range("Seconds for low alerts; 0: never.", 0, 2_592_000)] = 0
+
+
 class AlertsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """alerts.yaml: how detections become alerts."""
 
@@ -186,6 +196,18 @@ class AlertsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_open: Annotated[int, _range("Fingerprints kept ready for merging.", 100, 1_000_000)] = (
         10_000
     )
+    reopen_days: Annotated[
+        int,
+        _range(
+            "Days after its end in which a like detection opens a resolved alert again, and is only counted on a "
+            "false positive; 0: it is a new alert.",
+            0,
+            365,
+        ),
+    ] = 7
+    escalate_after_secs: Annotated[
+        EscalateAfter, _text("How long an alert may stay unanswered before it is escalated.")
+    ] = EscalateAfter()
 
 
 class Authentication(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

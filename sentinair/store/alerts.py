@@ -13,12 +13,12 @@ from typing import Final
 
 import msgspec
 
-from sentinair.model.alert import Alert, AlertChange
+from sentinair.model.alert import Alert, AlertChange, Closed
 from sentinair.store.ledger import Draft
 from sentinair.store.payload import AlertData, ShelfData
 from sentinair.store.rows import insert
 
-__all__ = ["Alerts", "Shelf", "decode_alert", "search_text"]
+__all__ = ["Alerts", "Shelf", "closed_alerts", "decode_alert", "search_text"]
 
 Shelf = tuple[str, str, str, str]
 """severity, status, category, source."""
@@ -180,6 +180,42 @@ class Alerts:
             (limit,),
         ).fetchall()
         return [decode_alert(body) for (body,) in reversed(rows)]
+
+
+class _Ended(msgspec.Struct):
+    """What is asked of an alert that may be closed."""
+
+    id: str
+    fingerprint: str
+    status: str
+    closed_at_ns: int | None = None
+
+
+_ended = msgspec.json.Decoder(_Ended).decode
+_CLOSED: Final = ("resolved", "false_positive")
+
+
+def closed_alerts(connection: sqlite3.Connection, since_ns: int, limit: int) -> list[Closed]:
+    """The alerts closed last, not before since_ns (wall clock), at most `limit`; the longest closed first.
+
+    Found by the records of closing, of which there is an index; an alert opened again since is not among them.
+    """
+    found: dict[str, Closed] = {}
+    for status in _CLOSED:
+        rows = connection.execute(
+            "SELECT l.time, a.body FROM ledger AS l"
+            " JOIN alerts AS a ON a.id = json_extract(l.body, '$.data.alert.id')"
+            " WHERE l.kind = ? AND l.kind <> 'events.batch' AND l.body IS NOT NULL"
+            " ORDER BY l.seq DESC LIMIT ?",
+            (f"alert.{status}", limit),
+        )
+        for time, body in rows:
+            if time < since_ns:
+                break
+            end = _ended(body)
+            if end.status == status and end.closed_at_ns is not None:
+                found[end.id] = Closed(end.id, end.fingerprint, status, end.closed_at_ns)
+    return sorted(found.values(), key=lambda one: one.closed_ns)[-limit:]
 
 
 def forget(connection: sqlite3.Connection, texts: Sequence[tuple[int, str]]) -> None:

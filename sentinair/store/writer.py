@@ -17,13 +17,14 @@ from pathlib import Path
 import msgspec
 
 from sentinair.errors import RecordGone, SentinairError, StorageFault
-from sentinair.model.alert import Alert, AlertChange
+from sentinair.model.alert import Alert, AlertChange, Closed
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
 from sentinair.settings.guarded import check_owned
 from sentinair.settings.types import Retention, StoreSettings
 from sentinair.store import retention
 from sentinair.store.access import LEDGER, claim, make_state
+from sentinair.store.alerts import closed_alerts
 from sentinair.store.chain import Head
 from sentinair.store.events import LaneKey, Pending
 from sentinair.store.faults import is_full, write_fault
@@ -64,9 +65,7 @@ class Store:
         """For open(), which does the checks."""
         self.path = state / LEDGER
         self.opened = opened
-        self.seal_refusal: str | None = (
-            None  # why the last checkpoint or key change could not be written
-        )
+        self.seal_refusal: str | None = None  # why no checkpoint or key change could be written
         self._state = state
         self._stamp = stamp
         self._session: Session | None = session
@@ -239,6 +238,11 @@ class Store:
         """The newest open and acknowledged alerts, oldest first."""
         with self._guard():
             return self._live().alerts.unfinished(limit)
+
+    def closed_alerts(self, since_ns: int, limit: int) -> list[Closed]:
+        """The alerts closed last, not before since_ns, at most `limit`; the longest closed first."""
+        with self._guard():
+            return closed_alerts(self._live().connection, since_ns, limit)
 
     def alert(self, alert_id: str) -> Alert | None:
         """One alert as last committed."""

@@ -205,10 +205,14 @@ class Judge:
     def finish(self) -> None:
         """At the end of the engine's life: updates that waited for their second."""
         self._commits.alert(self._alerts.flush())
+        for record in self._alerts.suppressions.flush(self._stamp().time_ns):
+            self._commits.append(record)
 
     def tick(self, now_ns: int) -> None:
         """Once a second: coalesced alert updates, and what only time decides."""
         self._commits.alert(self._alerts.tick(now_ns))
+        for record in self._alerts.suppressions.tick(now_ns):
+            self._commits.append(record)
         limit = self._stamp().mono_ns - UNNAMED_NS
         while self._unnamed:
             pid, waiting = next(iter(self._unnamed.items()))

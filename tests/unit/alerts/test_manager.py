@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from sentinair.alerts.answer import MAX_COMMENT_CHARS
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.alerts.flood import MAX_A_MINUTE
 from sentinair.alerts.ids import uuid7
-from sentinair.alerts.manager import MAX_COMMENT_CHARS, AlertManager
+from sentinair.alerts.manager import AlertManager, Limits
 from sentinair.alerts.users import names_from_passwd
 from sentinair.errors import UsageFault
 from sentinair.model.alert import Alert, AlertChange, Detection, Joined, Match
@@ -46,8 +47,8 @@ def joined(path: bytes = b"/etc/passwd", at_ns: int = 0, process: Process | None
     return Joined(FileEvent(seen_ns=at_ns, mono_ns=0, path=path, actions=WRITE, pid=5), process)
 
 
-def manager(**changes: Any) -> AlertManager:
-    return AlertManager(**({"host": "h"} | changes))
+def manager(*, users: dict[int, str] | None = None, **limits: Any) -> AlertManager:
+    return AlertManager(host="h", users=users, limits=Limits(**limits))
 
 
 def raised(alerts: AlertManager, new_id: Callable[[], str], now_ns: int = 0) -> Alert:
@@ -202,7 +203,7 @@ def test_a_process_learned_later_is_added_to_every_alert_of_its_event() -> None:
     (change,) = alerts.take([detection(severity="low")], joined(b"/z"), 2, 0, new_id)
     alerts.answer("resolve", change.alert, by="a", comment=None, now_ns=1)
     assert len(alerts.learn(2, Process(pid=5, exe=b"/bin/x"), 2 * SECOND)) == 1
-    assert alerts._nameless == {}
+    assert alerts._live._nameless == {}
 
 
 def test_an_answer_is_stored_with_who_gave_it_and_what_they_said() -> None:

@@ -12,9 +12,17 @@ from sentinair.alerts.explain import explain as explained
 from sentinair.alerts.explain import explain_json
 from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import local, offset, short
-from sentinair.cli.options import comment_option, interval, json_option, limit_option, source_option
+from sentinair.cli.options import (
+    as_text,
+    comment_option,
+    interval,
+    json_option,
+    limit_option,
+    source_option,
+)
 from sentinair.cli.output import emit, fields, table
 from sentinair.cli.places import Places, pass_places
+from sentinair.cli.process_timeline import what_it_did
 from sentinair.cli.reading import find_alert, newest_alerts, reading
 from sentinair.codecs.alert_json import render
 from sentinair.errors import DataFault, SentinairError
@@ -78,7 +86,7 @@ def _table(rows: Sequence[Alert]) -> None:
                 alert.id[:chars],
                 short(alert.time_ns),
                 alert.severity,
-                alert.status,
+                standing(alert),
                 what(alert),
             )
             for alert in rows
@@ -96,6 +104,8 @@ def short_id_chars(ids: Sequence[str]) -> int:
 
 def what(alert: Alert) -> str:
     """Title, on what, how often."""
+    if alert.gathered:
+        return f"{alert.title}: {alert.count} more"
     subject = alert.filename or alert.process or ""
     times = f" (x{alert.count})" if alert.count > 1 else ""
     return f"{alert.title}{times}{': ' if subject else ''}{subject}"
@@ -117,13 +127,20 @@ def show(places: Places, alert_id: str, as_json: bool) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(alert.details), indent=2).decode())
 
 
+def standing(alert: Alert) -> str:
+    """Its status, and whether it has waited too long for an answer."""
+    loud = alert.status == "open" and alert.escalated_at_ns is not None
+    return "open (escalated)" if loud else alert.status
+
+
 def _pairs(alert: Alert) -> list[tuple[str, str]]:
     pairs = [
         ("id", alert.id),
         ("time", local(alert.time_ns)),
         ("severity", alert.severity),
         ("confidence", f"{alert.confidence:.2f}"),
-        ("status", alert.status),
+        ("status", standing(alert)),
+        ("assigned to", alert.assignee or ""),
         ("title", alert.title),
         ("description", alert.description),
         ("category", alert.category),
@@ -136,14 +153,19 @@ def _pairs(alert: Alert) -> list[tuple[str, str]]:
         ("count", str(alert.count)),
         ("last seen", local(alert.last_seen_ns)),
         ("answered by", alert.acknowledged_by or ""),
-        (
-            "answered at",
-            "" if alert.acknowledged_at_ns is None else local(alert.acknowledged_at_ns),
-        ),
+        ("answered at", _moment(alert.acknowledged_at_ns)),
         ("comment", alert.comment or ""),
+        ("escalated at", _moment(alert.escalated_at_ns)),
+        ("closed at", _moment(alert.closed_at_ns)),
+        ("opened again", _moment(alert.reopened_at_ns)),
+        *(("note", f"{local(n.time_ns)}, {n.by}: {n.text}") for n in alert.notes),
         ("record", "" if alert.seq is None else str(alert.seq)),
     ]
     return [(name, value) for name, value in pairs if value]
+
+
+def _moment(time_ns: int | None) -> str:
+    return "" if time_ns is None else local(time_ns)
 
 
 @alerts.command()
@@ -154,10 +176,11 @@ def explain(places: Places, alert_id: str, as_json: bool) -> None:
     """Say what happened, why, and what to do."""
     with reading(places) as reader:
         alert = find_alert(reader, alert_id)
+        did = what_it_did(reader, alert)
     if as_json:
-        emit(explain_json(alert))
+        emit(explain_json(alert, did))
     else:
-        click.echo(explained(alert), nl=False)
+        click.echo(explained(alert, did), nl=False)
 
 
 def _answer(
@@ -202,3 +225,37 @@ _verb("ack", "acknowledge", "Say that you have seen these alerts.")
 _verb("resolve", "resolve", "Say that what these alerts tell is dealt with.")
 _verb("false-positive", "false_positive", "Say that these alerts tell nothing bad.")
 _verb("reopen", "reopen", "Open answered alerts again.")
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@click.argument("text", callback=as_text)
+@json_option
+@pass_places
+def note(places: Places, alert_id: str, text: str, as_json: bool) -> None:
+    """Write a note beside an alert."""
+    _told(places, alert_id, "alert.note", {"text": text}, as_json, "noted")
+
+
+@alerts.command()
+@click.argument("alert_id", metavar="ID")
+@click.argument("who", callback=as_text)
+@json_option
+@pass_places
+def assign(places: Places, alert_id: str, who: str, as_json: bool) -> None:
+    """Say WHO is to look at an alert; - means nobody."""
+    to = None if who == "-" else who
+    said = "assigned to nobody" if to is None else f"assigned to {to}"
+    _told(places, alert_id, "alert.assign", {"to": to}, as_json, said)
+
+
+def _told(
+    places: Places, alert_id: str, method: str, what: dict[str, object], as_json: bool, said: str
+) -> None:
+    with reading(places) as reader:
+        whole = find_alert(reader, alert_id).id
+    answer = call(places.control, method, {"id": whole, **what})
+    if as_json:
+        emit(answer)
+    else:
+        click.echo(f"{whole}: {said}")

@@ -21,6 +21,14 @@ class System(msgspec.Struct, frozen=True):
     mode: str = "?"
 
 
+class Mode(msgspec.Struct, frozen=True):
+    mode: str = "?"
+    by: str | None = None
+    reason: str = ""
+    left_secs: int | None = None
+    held: int = 0
+
+
 class Performance(msgspec.Struct, frozen=True):
     cpu_usage: float | None = None  # per cent of one core, since start
     memory_usage: float | None = None  # bytes
@@ -63,6 +71,7 @@ class Status(msgspec.Struct, frozen=True):
     """What of the answer this program shows; more fields may come, fewer are read as unknown."""
 
     system: System = System()
+    mode: Mode = Mode()
     monitoring: dict[str, bool] = {}
     performance: Performance = Performance()
     alerts: Alerts = Alerts()
@@ -92,6 +101,8 @@ def rows(status: Status) -> Iterator[tuple[str, str]]:
         "sentinair",
         f"running for {span(system.uptime)}, version {system.version}, mode {system.mode}",
     )
+    if status.mode.mode == "maintenance":
+        yield "MAINTENANCE", _maintenance(status.mode)
     if status.not_writing:
         yield "NOT WRITING", status.not_writing
     for name, on in status.monitoring.items():
@@ -107,6 +118,11 @@ def rows(status: Status) -> Iterator[tuple[str, str]]:
     if status.ledger.link:  # else the record is not open, and NOT WRITING says why
         yield from _record(status)
     yield "load", _load(status.performance)
+
+
+def _maintenance(mode: Mode) -> str:
+    left = "" if mode.left_secs is None else f"{span(mode.left_secs)} more, "
+    return f"{left}{mode.held} notices held; by {mode.by}: {mode.reason}"
 
 
 def _record(status: Status) -> Iterator[tuple[str, str]]:

@@ -34,7 +34,7 @@ class Flood:
             return detection
         return replace(
             detection,
-            title=f"{detection.title} (many)",
+            title=f"{detection.title}, and more",
             description=f"More than {MAX_A_MINUTE} alerts of this rule came within a minute. Those that follow are "
             f"counted here; their events are all kept, and this is the first: {detection.description}",
             group=("many",),

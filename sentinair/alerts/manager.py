@@ -116,7 +116,15 @@ class AlertManager:
             elif closed is not None:
                 changes += self._recur(closed, detection, joined, event_id, now_ns)
             else:
-                changes += self._raise(mark, detection, joined, event_id, now_ns, new_id)
+                changes += self._raise(
+                    mark,
+                    detection,
+                    joined,
+                    event_id,
+                    now_ns,
+                    new_id,
+                    gathered=detection is not found,
+                )
             while (excess := self._live.excess()) is not None:
                 changes += self._drop(excess)
         return changes
@@ -238,6 +246,8 @@ class AlertManager:
         event_id: int | None,
         now_ns: int,
         new_id: NewId,
+        *,
+        gathered: bool,
     ) -> list[AlertChange]:
         changes = self._drop(mark)
         alert = build(
@@ -250,6 +260,7 @@ class AlertManager:
             users=self._users,
             circumstances=self.circumstances,
         )
+        alert = replace(alert, gathered=gathered)
         self._live.hold(alert, now_ns)
         self.escalation.follow(None, alert)
         return [*changes, AlertChange("alert.raised", alert)]

@@ -11,7 +11,7 @@ import click
 
 from sentinair.errors import UsageFault
 
-__all__ = ["ago", "as_moment", "local", "offset", "parse", "short", "span"]
+__all__ = ["ago", "as_moment", "length", "local", "offset", "parse", "short", "span"]
 
 _RELATIVE: Final = re.compile(r"(\d{1,9})\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -44,6 +44,14 @@ def parse(text: str, now_ns: int) -> int:
         ) from fault
     time_ns = (since.days * 86400 + since.seconds) * _NS + since.microseconds * 1000
     return min(_LAST, max(0, time_ns))
+
+
+def length(text: str) -> int:
+    """A length of time (`90s`, `15m`, `2h`, `3d`, `1w`) in seconds.  Raises UsageFault if it is none."""
+    match = _RELATIVE.fullmatch(text.strip())
+    if match is None:
+        raise UsageFault(f"{text!r} is no length of time", remedy="give 90s, 15m, 2h, 3d or 1w")
+    return int(match[1]) * _SECONDS[match[2]]
 
 
 def as_moment(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:

@@ -8,11 +8,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from sentinair.cli.moments import as_moment
+from sentinair.cli.moments import as_moment, length
+from sentinair.errors import UsageFault
 from sentinair.model.text import shown
 
 __all__ = [
+    "as_text",
     "comment_option",
+    "for_option",
     "interval",
     "json_option",
     "limit_option",
@@ -58,6 +61,22 @@ def interval(command: _F) -> _F:
     return since(until(command))
 
 
+def _as_length(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return length(value)
+    except UsageFault as fault:
+        raise click.BadParameter(str(fault), ctx, param) from fault
+
+
+def for_option(about: str, *, required: bool = False) -> Callable[[_F], _F]:
+    """--for SPAN, as secs (None where it was not given)."""
+    return click.option(
+        "--for", "secs", metavar="SPAN", required=required, callback=_as_length, help=about
+    )
+
+
 public_key_option: Final = click.option(
     "--public-key",
     "public_key",
@@ -67,7 +86,7 @@ public_key_option: Final = click.option(
 )
 
 
-def _as_text(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+def as_text(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """An argument may hold bytes that are no text (PEP 383); they are escaped as everywhere else."""
     return None if value is None else shown(value)
 
@@ -86,5 +105,5 @@ def source_option(about: str) -> Callable[[_F], _F]:
 def comment_option(command: _F) -> _F:
     """--comment TEXT."""
     return click.option(
-        "--comment", metavar="TEXT", callback=_as_text, help="Why; it stands in the record."
+        "--comment", metavar="TEXT", callback=as_text, help="Why; it stands in the record."
     )(command)

@@ -38,6 +38,9 @@ class Performance(msgspec.Struct, frozen=True):
 class Alerts(msgspec.Struct, frozen=True):
     total_today: int = 0
     critical_open: int = 0
+    escalated_open: int = 0  # unanswered for too long
+    suppressions: int = 0  # that count now
+    held_back: int = 0  # detections, by those
     last_alert: str | None = None  # RFC 3339
 
 
@@ -129,6 +132,10 @@ def _record(status: Status) -> Iterator[tuple[str, str]]:
     found = status.alerts
     today = f"{found.total_today} today, {found.critical_open} critical open"
     yield "alerts", f"{today}, last {_since(found.last_alert)}"
+    if found.escalated_open:
+        yield "UNANSWERED", f"{found.escalated_open} alerts wait for an answer for too long"
+    if found.suppressions:
+        yield "suppressions", f"{found.suppressions} count, {found.held_back} detections held back"
     yield "ledger", f"record {status.ledger.seq}, head {status.ledger.link[:16]}"
     yield "checkpoint", _since(status.ledger.last_checkpoint)
 

@@ -53,6 +53,7 @@ def render(alert: Alert) -> dict[str, Any]:
             {"time": rfc3339(note.time_ns), "by": note.by, "text": note.text}
             for note in alert.notes
         ],
+        "gathered": alert.gathered,
         "escalated_at": _moment(alert.escalated_at_ns),
         "closed_at": _moment(alert.closed_at_ns),
         "reopened_at": _moment(alert.reopened_at_ns),

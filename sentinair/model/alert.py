@@ -126,6 +126,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         None  # when it was last resolved or called false; None: it is not closed
     )
     reopened_at_ns: int | None = None  # when it was last opened again; None: never
+    gathered: bool = False  # it counts what a rule found beyond so many alerts a minute
     held_since_ns: int | None = (
         None  # begin of the maintenance in which its notice was held; None: it was not
     )

@@ -72,6 +72,7 @@ class Answers:
                 senders=spine.senders,
                 commits=spine.commits,
                 gaps=spine.gaps,
+                alerts=spine.alerts,
                 counters=self._counters,
                 shared=self._shared,
             )

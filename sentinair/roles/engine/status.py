@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinair import __version__
+from sentinair.alerts.manager import AlertManager
 from sentinair.codecs.times import rfc3339
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
@@ -81,6 +82,7 @@ def status(
     senders: dict[str, Sender],
     commits: Commits,
     gaps: Gaps,
+    alerts: AlertManager,
     counters: Counters,
     shared: str | None,
 ) -> dict[str, object]:
@@ -104,7 +106,12 @@ def status(
             "memory_usage": _rss_bytes(),
             "disk_usage": round(100 * (1 - disk.f_bavail / max(disk.f_blocks, 1)), 1),
         },
-        "alerts": kept["alerts"],
+        "alerts": {
+            **kept["alerts"],
+            "escalated_open": alerts.escalation.open,
+            "suppressions": len(alerts.suppressions),
+            "held_back": alerts.suppressions.held_back,
+        },
         "coverage": {
             "evidence": evidence,
             "gaps_open": [
@@ -160,7 +167,7 @@ def status_without_record(why: str, counters: Counters, stamp: Stamp) -> dict[st
     }
 
 
-def _kept(state: Path, stamp: Stamp) -> dict[str, object]:
+def _kept(state: Path, stamp: Stamp) -> dict[str, dict[str, object]]:
     """What the database itself tells."""
     midnight = datetime.fromtimestamp(stamp.time_ns / 1e9).astimezone()
     midnight = midnight.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -306,7 +306,8 @@ def test_a_flood_of_different_alerts_becomes_one_more_that_counts() -> None:
     assert len(final) == MAX_A_MINUTE + 1
     assert sum(alert.count for alert in final.values()) == 5_000
     many = final[f"id-{MAX_A_MINUTE}"]
-    assert many.title == "A title (many)"
+    assert (many.title, many.gathered) == ("A title, and more", True)
+    assert not final["id-0"].gathered
     assert many.count == 5_000 - MAX_A_MINUTE
     assert "their events are all kept" in many.description
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sentinair.alerts.circumstances import Circumstances
-from sentinair.alerts.manager import AlertManager
+from sentinair.alerts.manager import AlertManager, Limits
 from sentinair.ipc.frames import FrameReader, frame
 from sentinair.ipc.messages import (
     VERSION,
@@ -54,13 +54,23 @@ class Bed:
     """One life of an engine on `state`."""
 
     def __init__(
-        self, state: Path, detectors: Iterable[Detector] = (), *, after_stop: bool = True
+        self,
+        state: Path,
+        detectors: Iterable[Detector] = (),
+        *,
+        after_stop: bool = True,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self.state = state
         self.store = Store.open(state, Settings().store, stamp())
         self.commits = Commits(self.store, stamp, self._committed)
         self.gaps = Gaps()
-        self.alerts = AlertManager(host="host", circumstances=Circumstances(self.commits.before))
+        self.alerts = AlertManager(
+            host="host",
+            limits=limits,
+            circumstances=Circumstances(self.commits.before),
+            recall=self.commits.alert_of,
+        )
         self.settled: set[bytes] = {b"/"}
         ids = iter(range(10**6))
         life = os.urandom(2).hex()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from sentinair.detect.sigma.nodes import MAX_BYTES, Faults, Listed, Mapped, compose
+from sentinair.detect.sigma.correlation import Correlation, Draft, parse_correlation
+from sentinair.detect.sigma.nodes import MAX_BYTES, Faults, Listed, Mapped, compose, compose_all
 from sentinair.detect.sigma.parse import parse_rule
+from sentinair.detect.sigma.resolve import resolve
 from sentinair.detect.sigma.rule import Rule
 from sentinair.detect.sigma.selection import read_value
 from sentinair.errors import ConfigFault, Fault, SentinairError
 from sentinair.settings.guarded import check_folder, read_guarded
 
 __all__ = [
+    "SUFFIXES",
+    "FileRead",
     "Placeholders",
     "RulesRead",
     "load_rules",
+    "read_file",
     "read_placeholders",
     "read_rule",
     "read_rules",
@@ -25,20 +31,55 @@ __all__ = [
 
 Placeholders = dict[str, tuple[str, ...]]
 """Values by name."""
+SUFFIXES: Final = frozenset({".yml", ".yaml"})
+"""Of rule files."""
 _PLACEHOLDERS: Final = "placeholders"  # the file's name, without its ending
 
 
 class RulesRead(msgspec.Struct, frozen=True):
-    """The rules that can be used, by file name, and what is wrong with the others."""
+    """What can be used, by file name, and what is wrong with the rest."""
 
     rules: tuple[Rule, ...]
     faults: tuple[Fault, ...]
+    correlations: tuple[Correlation, ...] = ()  # each behind those it counts
+    silent: frozenset[str] = (
+        frozenset()
+    )  # ids of what is counted only, and raises no alert of its own
+    digest: str = ""  # SHA-256 over names and content of all files, hexadecimal
+
+
+class FileRead(msgspec.Struct, frozen=True):
+    """One file's documents; nothing where faults says why not."""
+
+    rules: tuple[Rule, ...]
+    drafts: tuple[Draft, ...]
+    faults: tuple[Fault, ...]
+
+
+def read_file(text: bytes, file: str, placeholders: Placeholders | None = None) -> FileRead:
+    """All documents of one file; file is the name faults speak of.  placeholders: as read_placeholders() gives them."""
+    faults = Faults(file)
+    rules: list[Rule] = []
+    drafts: list[Draft] = []
+    for root in compose_all(text, faults):
+        if isinstance(root, Mapped) and "correlation" in root.entries:
+            draft = parse_correlation(root, faults)
+            drafts += () if draft is None else (draft,)
+        elif isinstance(root, Mapped) and "action" in root.entries:
+            line = root.entries["action"].line
+            faults.add(line, "`action: …` joins no documents any more", "write each rule whole")
+        else:
+            rule = parse_rule(root, faults, placeholders)
+            rules += () if rule is None else (rule,)
+    if faults.found:
+        return FileRead((), (), tuple(faults.found))
+    return FileRead(tuple(rules), tuple(drafts), ())
 
 
 def read_rule(
     text: bytes, file: str, placeholders: Placeholders | None = None
 ) -> tuple[Rule | None, list[Fault]]:
-    """One file's content; file is the name faults speak of.  placeholders: as read_placeholders() gives them."""
+    """The one rule of a file that holds one.  Arguments as read_file()'s."""
     faults = Faults(file)
     root = compose(text, faults)
     rule = None if root is None else parse_rule(root, faults, placeholders)
@@ -69,43 +110,73 @@ def read_rules(directory: Path) -> RulesRead:
     A folder that cannot be read is a fault too, and so is a folder or a file that others could have written: who
     changes a rule can blind the agent.
     """
-    rules: dict[str, Rule] = {}
-    faults: list[Fault] = []
-    placeholders: Placeholders = {}
-    try:
-        check_folder(directory)
-        found_there = sorted(
-            directory.rglob("*"), key=lambda path: (path.stem != _PLACEHOLDERS, path)
-        )
-    except (SentinairError, OSError) as fault:
-        return RulesRead((), (_unreadable(directory, fault),))
-    for path in found_there:
-        is_rule = path.suffix in {".yml", ".yaml"}
+    folder = _Folder(directory)
+    resolved = resolve(folder.rules.values(), folder.drafts)
+    return RulesRead(
+        tuple(folder.rules.values()),
+        (*folder.faults, *resolved.faults),
+        resolved.correlations,
+        resolved.silent,
+        folder.digest.hexdigest(),
+    )
+
+
+class _Folder:
+    """Everything below one folder, file by file."""
+
+    def __init__(self, directory: Path) -> None:
+        self.rules: dict[str, Rule] = {}
+        self.drafts: list[Draft] = []
+        self.faults: list[Fault] = []
+        self.digest = hashlib.sha256()
+        self._files: dict[str, str] = {}  # id to file
+        self._placeholders: Placeholders = {}
         try:
-            if not is_rule:
-                if path.is_dir():
-                    check_folder(path)
-                continue
-            text = read_guarded(path, MAX_BYTES)
+            check_folder(directory)
+            found = sorted(
+                directory.rglob("*"), key=lambda path: (path.stem != _PLACEHOLDERS, path)
+            )
         except (SentinairError, OSError) as fault:
-            faults.append(_unreadable(path, fault))
-            continue
+            self.faults.append(_unreadable(directory, fault))
+            return
+        for path in found:
+            try:
+                if path.suffix not in SUFFIXES:
+                    if path.is_dir():
+                        check_folder(path)
+                    continue
+                text = read_guarded(path, MAX_BYTES)
+            except (SentinairError, OSError) as fault:
+                self.faults.append(_unreadable(path, fault))
+            else:
+                name = bytes(path.relative_to(directory))
+                self.digest.update(b"%d %s %d " % (len(name), name, len(text)) + text)
+                self._take(path, text)
+
+    def _take(self, path: Path, text: bytes) -> None:
         if path.stem == _PLACEHOLDERS:
-            named, found = read_placeholders(text, str(path))
-            placeholders |= named
-            faults += found
-            continue
-        rule, found = read_rule(text, str(path), placeholders)
-        faults += found
-        if rule is None:
-            continue
-        if rule.id in rules:
-            other = rules[rule.id].file
-            what = f"the id {rule.id} is that of {other} too"
-            faults.append(Fault(what, where=f"{path}:1", remedy="make another with uuidgen"))
-            continue
-        rules[rule.id] = rule
-    return RulesRead(tuple(rules.values()), tuple(faults))
+            named, faults = read_placeholders(text, str(path))
+            self._placeholders |= named
+            self.faults += faults
+            return
+        read = read_file(text, str(path), self._placeholders)
+        self.faults += read.faults
+        for rule in read.rules:
+            if self._is_new(rule.id, str(path)):
+                self.rules[rule.id] = rule
+        for draft in read.drafts:
+            if self._is_new(draft.correlation.head.id, str(path)):
+                self.drafts.append(draft)
+
+    def _is_new(self, id_: str, file: str) -> bool:
+        other = self._files.get(id_)
+        if other is not None:
+            what = f"the id {id_} is that of {other} too"
+            remedy = "make another with uuidgen"
+            self.faults.append(Fault(what, where=f"{file}:1", remedy=remedy))
+            return False
+        self._files[id_] = file
+        return True
 
 
 def _unreadable(path: Path, fault: SentinairError | OSError) -> Fault:

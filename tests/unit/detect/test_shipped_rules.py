@@ -47,5 +47,5 @@ def test_a_shipped_rule_tells_why_and_what_next_without_internet(rule: Rule) -> 
     assert wanted == {True, False}
 
 
-def test_ten_rules_ship() -> None:
-    assert len(RULES) == 10
+def test_the_issue_of_many_rules_is_kept() -> None:
+    assert len(RULES) >= 42

@@ -18,7 +18,7 @@ from sentinair.detect.sigma.rule import All, Any, Not, Test
 
 __all__ = ["REMEDY", "ConditionFault", "parse_condition"]
 
-_TOKEN: Final = re.compile(r"\s*(?:(?P<word>[A-Za-z0-9_*?-]+)|(?P<sign>[()]))")
+_TOKEN: Final = re.compile(r"\s*(?:(?P<word>[^\s()|]+)|(?P<sign>[()]))")
 _MAX_DEPTH: Final = 32
 REMEDY: Final = "write names of selections with and, or, not, ( ), `1 of name*` or `all of them`"
 
@@ -42,11 +42,8 @@ def _tokens(text: str) -> list[str]:
     text = text.rstrip()
     while position < len(text):
         found = _TOKEN.match(text, position)
-        if found is None:
-            rest = text[position:].strip()
-            if rest.startswith("|"):
-                raise ConditionFault("aggregations (`| count() …`) are not supported")
-            raise ConditionFault(f"cannot read {rest[:20]!r}")
+        if found is None:  # only a "|" is neither
+            raise ConditionFault("aggregations (`| count() …`) are not supported")
         tokens.append(found["word"] or found["sign"])
         position = found.end()
     if not tokens:

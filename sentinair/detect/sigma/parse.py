@@ -79,11 +79,11 @@ def _logsource(root: Mapped, faults: Faults) -> str | None:
     product, category = text_at(node, "product"), text_at(node, "category")
     extra = [n for n in node.entries if n not in {"product", "category", "definition"}]
     if product != "linux" or category not in FIELDS or extra:
+        given = (f"{n} {text_at(node, n)}" for n in node.entries if n != "definition")
         faults.add(
             node.line,
-            "only product linux with category " + " or ".join(sorted(FIELDS)) + " is supported"
-            f", got { ({n: text_at(node, n) for n in node.entries}) }",
-            "no other log is read; take a rule for what the agent sees itself, or leave this one out",
+            f"the log source ({', '.join(given)}) is not read here",
+            f"only product linux with category {', '.join(sorted(FIELDS))} is; leave the rule out",
         )
         return None
     return category

@@ -12,6 +12,7 @@ bad_start    what a start refuses, and how it says so
 guest        the systemd units on a booted machine
 full_disk    no bytes or no inodes left, before the start and while running
 store        rows written beside the bare sqlite3 limit, and pages
+sigma        the community's rules beside another judge of them
 verify       how long proving a whole ledger takes
 bitflips     single flipped bits, all of which must be found
 peers        what the usual libraries see of the same loads

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from sentinair.errors import Fault
 from sentinair.model.alert import Detection, Joined
 
-__all__ = ["Clock", "Detector", "Probe"]
+__all__ = ["Clock", "Detector", "FromRules", "Keeper", "Probe", "Reading"]
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -40,3 +41,42 @@ class Detector(Protocol):
     def tick(self, now_ns: int) -> Iterable[Detection]:
         """Once a second: what time alone decides. now_ns: wall clock, as events carry it."""
         ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """A detector that remembers: the engine keeps its memory over a restart and over a change of rules."""
+
+    name: str
+
+    @property
+    def changes(self) -> int:
+        """Grows with each change of what save() gives."""
+        ...
+
+    def save(self) -> bytes: ...
+
+    def restore(self, data: bytes) -> None:
+        """Goes on with what save() gave, also if made from other rules since.  Raises DataFault."""
+        ...
+
+    def notes(self) -> dict[str, int]:
+        """What it holds and what it had to let go, by name, for `status`."""
+        ...
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Which rule files a detector was made from."""
+
+    rules: int = 0
+    correlations: int = 0
+    digest: str = ""  # SHA-256 over names and content of all files, hexadecimal
+    faults: tuple[Fault, ...] = ()  # of the files that were left out
+
+
+@runtime_checkable
+class FromRules(Protocol):
+    """A detector made from rule files: the engine makes it anew when they change."""
+
+    name: str
+    reading: Reading

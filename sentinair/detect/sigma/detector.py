@@ -7,14 +7,18 @@ from typing import Final
 
 from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, Texts, View
 from sentinair.detect.ground import Ground
-from sentinair.detect.sigma.files import load_rules
+from sentinair.detect.sigma.correlate import Correlator
+from sentinair.detect.sigma.files import read_rules
 from sentinair.detect.sigma.gate import FileGate, judged_actions
 from sentinair.detect.sigma.index import ProcessIndex
+from sentinair.detect.sigma.kept import dump, take_over
 from sentinair.detect.sigma.match import Evidence, compile_evidence, compile_test
 from sentinair.detect.sigma.rule import Rule
 from sentinair.detect.sigma.verdicts import Verdicts, looked_at
+from sentinair.errors import ConfigFault
 from sentinair.model.alert import Detection, Joined, Match
 from sentinair.model.event import FileEvent, ProcessEvent
+from sentinair.model.ports import Reading
 from sentinair.model.process import Process
 
 __all__ = ["CompiledRule", "SigmaDetector", "detect", "detector"]
@@ -75,7 +79,7 @@ def judgement(compiled: CompiledRule, view: View) -> Detection:
 
 
 class SigmaDetector:
-    """Judges file and process events by rules.
+    """Judges file and process events by rules, and what rules noticed by correlations.
 
     A rule on process_creation sees exec and inventory events; one on file_event sees the actions it speaks of, and
     created, written and renamed files if it speaks of none.
@@ -83,8 +87,22 @@ class SigmaDetector:
 
     name = "sigma"
 
-    def __init__(self, rules: Iterable[Rule], users: Mapping[int, str] | None = None) -> None:
-        """users: uid to login name, for the field User."""
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        users: Mapping[int, str] | None = None,
+        correlator: Correlator | None = None,
+        *,
+        silent: frozenset[str] = frozenset(),
+        reading: Reading | None = None,
+    ) -> None:
+        """users: uid to login name, for the field User.  silent: ids of rules that raise no alert of their own.
+
+        reading: which files it was made from; None: none.
+        """
+        self.correlator = Correlator(()) if correlator is None else correlator
+        self.reading = Reading() if reading is None else reading
+        self._silent = silent
         compiled = [CompiledRule(rule) for rule in rules]
         self._users = {} if users is None else users
         self._files = [one for one in compiled if one.rule.logsource == FILE_EVENT]
@@ -122,18 +140,61 @@ class SigmaDetector:
             return []
         if view is None:
             view = EventView(joined, self._users)
-        return [judgement(one, view) for one in held]
+        return self._found(held, view, joined)
 
-    def tick(self, now_ns: int) -> Iterable[Detection]:  # noqa: ARG002 - the protocol's
-        """Rules know no time."""
-        return ()
+    def tick(self, now_ns: int) -> Iterable[Detection]:
+        """What correlations say whose window is over."""
+        return self.correlator.tick(now_ns)
 
     def _ask(self, rules: list[CompiledRule], joined: Joined) -> list[Detection]:
         view = EventView(joined, self._users)
-        found = [detect(one, view) for one in rules]
-        return [one for one in found if one is not None]
+        return self._found([one for one in rules if one.holds(view)], view, joined)
+
+    def _found(self, held: list[CompiledRule], view: View, joined: Joined) -> list[Detection]:
+        if not held:
+            return []
+        found = [judgement(one, view) for one in held if one.rule.id not in self._silent]
+        counted = [one.rule.id for one in held if self.correlator.counts(one.rule.id)]
+        if counted:
+            found += self.correlator.take(counted, view, joined.event.seen_ns, joined.event_id)
+        return found
+
+    # -- what the engine keeps for it ----------------------------------------------------------------------------
+
+    @property
+    def changes(self) -> int:
+        """Grows with each change of what save() gives."""
+        return self.correlator.changes
+
+    def save(self) -> bytes:
+        """What correlations remember."""
+        return dump(self.correlator)
+
+    def restore(self, data: bytes) -> None:
+        """Goes on with what save() gave, of this set of rules or another.  Raises DataFault; then nothing changed."""
+        take_over(self.correlator, data)
+
+    def notes(self) -> dict[str, int]:
+        """What its memory holds, and what it had to let go."""
+        return {
+            "correlation_groups": len(self.correlator),
+            "correlation_forgotten": self.correlator.forgotten,
+            "correlation_late": self.correlator.late,
+        }
 
 
 def detector(ground: Ground) -> SigmaDetector:
-    """The detector over ground.rules_dir.  Raises ConfigFault with every fault of every rule file."""
-    return SigmaDetector(load_rules(ground.rules_dir), ground.users)
+    """The detector over ground.rules_dir.
+
+    Raises ConfigFault with every fault of every file; with ground.partial only if no rule at all can be used.
+    """
+    read = read_rules(ground.rules_dir)
+    if read.faults and not (ground.partial and read.rules):
+        raise ConfigFault(list(read.faults))
+    return SigmaDetector(
+        read.rules,
+        ground.users,
+        Correlator(read.correlations, read.silent),
+        silent=read.silent,
+        reading=Reading(len(read.rules), len(read.correlations), read.digest, read.faults),
+    )

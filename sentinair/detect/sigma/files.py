@@ -181,7 +181,8 @@ class _Folder:
 
 def _unreadable(path: Path, fault: SentinairError | OSError) -> Fault:
     if isinstance(fault, SentinairError):
-        return Fault(fault.what, where=fault.where, remedy=fault.remedy)
+        remedy = fault.remedy or f"a rule is a plain file of at most {MAX_BYTES // 1024} KiB"
+        return Fault(fault.what, where=fault.where, remedy=remedy)
     return Fault(
         f"cannot be read: {fault.strerror}",
         where=str(path),

@@ -174,7 +174,7 @@ def _level(root: Mapped, faults: Faults) -> str:
             faults.add(
                 root.entries["level"].line,
                 f"level must be one of {', '.join(_LEVELS)}, got {text!r}",
-                mean(text or "", _LEVELS),
+                mean(text or "", _LEVELS) or MISSING["level"],
             )
         return ""
     return _LEVELS[text]

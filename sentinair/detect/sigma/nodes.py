@@ -82,7 +82,9 @@ def compose_all(text: bytes, faults: Faults) -> list[Node]:
         roots = [root for root in yaml.compose_all(text, Loader=_LOADER) if not _is_empty(root)]
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
-        faults.add(1 if mark is None else mark.line + 1, f"not YAML: {fault.problem}", _REMEDY)
+        last = text.count(b"\n") + 1  # libyaml counts one more at an end without a newline
+        line = 1 if mark is None else min(mark.line + 1, last)
+        faults.add(line, f"not YAML: {fault.problem}", _REMEDY)
         return []
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as fault:
         faults.add(1, f"not YAML: {str(fault).splitlines()[0]}", _REMEDY)

@@ -72,7 +72,7 @@ def take_over(correlator: Correlator, data: bytes) -> None:
     """
     try:
         kept = msgspec.msgpack.decode(data, type=_Kept)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise DataFault(f"what correlations remembered cannot be read: {fault}") from fault
     if kept.version != _VERSION:
         raise DataFault(f"what correlations remembered has version {kept.version}, not {_VERSION}")

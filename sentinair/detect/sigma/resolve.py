@@ -134,7 +134,8 @@ class _Joiner:
                 if id_ not in ids or id_ is None:
                     line = draft.alias_lines[alias]
                     what = f"the alias {alias!r} speaks of {name!r}, which is none of its rules"
-                    self._add(draft, line, what, mean(name, [one for one, _ in draft.names]))
+                    names = [one for one, _ in draft.names]
+                    self._add(draft, line, what, mean(name, names) or f"its rules: {', '.join(names)}")
                 else:
                     found.setdefault(alias, {})[id_] = field
         return found

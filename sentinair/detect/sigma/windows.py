@@ -24,7 +24,7 @@ from sentinair.detect.sigma.counting import MAX_COUNT, holds, least
 __all__ = ["CLOSE_NS", "KEEP_NS", "MAX_IDS", "Found", "Plan", "Window"]
 
 CLOSE_NS: Final = 2_000_000_000
-KEEP_NS: Final = 10_000_000_000
+KEEP_NS: Final = 60_000_000_000
 MAX_IDS: Final = 10
 MAX_HELD: Final = 2 * MAX_COUNT  # events of one group; the oldest goes
 MAX_ORDERED: Final = 512  # the same where order matters and each event may cost a look at all

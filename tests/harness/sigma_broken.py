@@ -124,8 +124,8 @@ BY_HAND: Final[Mapping[str, bytes]] = {
 
 def broken_files(good: Mapping[str, str]) -> Iterator[tuple[str, bytes, int | None]]:
     """(name, content, line of the fault if one is known for sure); good: content of rules by name."""
-    for stem, text in BY_HAND.items():
-        yield f"hand-{stem}.yml", text, None
+    for stem, content in BY_HAND.items():
+        yield f"hand-{stem}.yml", content, None
     for name, text in good.items():
         for stem, spoil in _SPOILS.items():
             spoiled = spoil(text)

@@ -15,6 +15,7 @@ __all__ = ["Faults", "Listed", "Mapped", "Node", "Scalar", "compose", "compose_a
 MAX_BYTES: Final = 256 * 1024
 _MAX_DEPTH: Final = 32
 # libyaml is ten times as fast; a PyYAML built without it reads the same
+_MANUAL: Final = "docs/rules.md says what a rule may hold"
 _REMEDY: Final = "indent by spaces, and put text with special characters in quotes"
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS: Final = {
@@ -57,7 +58,7 @@ class Faults:
 
     def add(self, line: int, what: str, remedy: str = "") -> None:
         """line counts from 1."""
-        self.found.append(Fault(what, where=f"{self.file}:{line}", remedy=remedy))
+        self.found.append(Fault(what, where=f"{self.file}:{line}", remedy=remedy or _MANUAL))
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.found)

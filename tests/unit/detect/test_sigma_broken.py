@@ -22,14 +22,14 @@ def test_five_hundred_broken_files_are_refused_by_file_line_and_remedy_and_the_g
     tmp_path: Path,
 ) -> None:
     good = {name: (RULES_DIR / f"{name}.yml").read_text() for name in SPOILED}
-    for name, text in good.items():
-        (tmp_path / f"{name}.yml").write_text(text)
+    for name, rule in good.items():
+        (tmp_path / f"{name}.yml").write_text(rule)
     broken = {name: (text, line) for name, text, line in broken_files(good)}
     assert len(broken) >= 500
     for name, (text, _) in broken.items():
         (tmp_path / name).write_bytes(text)
     read = read_rules(tmp_path)
-    assert sorted(Path(rule.file).stem for rule in read.rules) == sorted(good)
+    assert sorted(Path(one.file).stem for one in read.rules) == sorted(good)
     told: dict[str, list[int]] = {name: [] for name in broken}
     for fault in read.faults:
         found = re.fullmatch(rf"{re.escape(str(tmp_path))}/(.+?\.yml)(:\d+)?", fault.where)

@@ -65,7 +65,7 @@ def decode_request(body: bytes) -> Request:
     """One request.  Raises DataFault if body is none."""
     try:
         return _requests.decode(body)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise DataFault(f"not a request: {fault}") from fault
 
 
@@ -145,5 +145,5 @@ def _read_answer(link: socket.socket) -> Answer:
         for body in reader.feed(chunk):
             try:
                 return _answers.decode(body)
-            except msgspec.DecodeError as fault:
+            except (msgspec.DecodeError, UnicodeDecodeError) as fault:
                 raise DataFault(f"not an answer: {fault}") from fault

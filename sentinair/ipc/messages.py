@@ -115,7 +115,7 @@ def decode_from_sender(body: bytes) -> FromSender:
     """One message of a sender.  Raises DataFault if it is none."""
     try:
         return _sender.decode(body)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise DataFault(f"not a sender's message: {fault}") from fault
 
 
@@ -123,5 +123,5 @@ def decode_from_engine(body: bytes) -> FromEngine:
     """One message of the engine.  Raises DataFault if it is none."""
     try:
         return _engine.decode(body)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise DataFault(f"not an engine's message: {fault}") from fault

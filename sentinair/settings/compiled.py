@@ -68,7 +68,7 @@ def read_compiled(path: Path) -> SensorSettings:
         raise StorageFault("is not there", where=str(path), remedy=_REMEDY) from fault
     try:
         compiled = msgspec.msgpack.decode(data, type=SensorSettings)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise DataFault(
             f"is not a compiled settings file: {fault}", where=str(path), remedy=_REMEDY
         ) from fault

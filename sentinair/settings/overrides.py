@@ -52,7 +52,7 @@ def read_overrides(state: Path) -> Overrides:
         return msgspec.json.decode(read_guarded(path, MAX_BYTES, trusted=trusted), type=Overrides)
     except FileNotFoundError:
         return Overrides()
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise DataFault(
             f"is damaged: {fault}",
             where=str(path),

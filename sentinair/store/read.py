@@ -341,7 +341,7 @@ class Reader:
     def _decoding(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (msgspec.DecodeError, TypeError, RecursionError) as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError, RecursionError) as fault:
             raise DataFault(
                 f"{what} cannot be decoded: {fault}",
                 where=str(self.path),

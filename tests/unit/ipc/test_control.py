@@ -86,7 +86,10 @@ def test_an_answer_that_is_none_is_a_data_fault(tmp_path: Path) -> None:
     thread.join()
 
 
-@pytest.mark.parametrize("junk", [b"", b"\x80", b"\xc1", b"\x82\xa2id\x01\xa6method\x05"])
+@pytest.mark.parametrize(
+    "junk",
+    [b"", b"\x80", b"\xc1", b"\x82\xa2id\x01\xa6method\x05", b"\x82\xa2id\x01\xa6method\xa1\xff"],
+)
 def test_bytes_that_are_no_request_are_a_data_fault(junk: bytes) -> None:
     with pytest.raises(DataFault):
         decode_request(junk)

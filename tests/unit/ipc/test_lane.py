@@ -136,7 +136,17 @@ def test_a_batch_larger_than_the_whole_lane_is_still_delivered() -> None:
     assert sum(len(b.events) for b in sent(lane)) == 50
 
 
-@pytest.mark.parametrize("junk", [b"", b"\xc1", b"\x92\xa5hello\x01", b"\x91\xa4nope"])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"\xc1",
+        b"\x92\xa5hello\x01",
+        b"\x91\xa4nope",
+        b"\x92\xa5hello\xa1\xff",
+        b"\x91\xa1\xff",
+    ],
+)
 def test_bytes_that_are_no_message_are_a_data_fault(junk: bytes) -> None:
     with pytest.raises(DataFault):
         decode_from_sender(junk)

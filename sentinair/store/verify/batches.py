@@ -96,7 +96,7 @@ class Batches:
             rows = self._read_ahead(at, count) if end > len(self._ahead) else self._ahead[at:end]
             if (
                 len(rows) == count == last - first + 1
-                and rows[0][0] == first
+                and (not rows or rows[0][0] == first)
                 and batch_digest(rows) == data.digest
             ):
                 known.events += count

@@ -15,6 +15,7 @@ import pytest
 from sentinair.errors import DataFault, StorageFault
 from sentinair.model.record import Stamp
 from sentinair.store.chain import GENESIS, Head, build, leaf_of, link_of
+from sentinair.store.events import LaneKey
 from sentinair.store.verify import helper as verify_helper
 from sentinair.store.verify import tasks as verify_tasks
 from sentinair.store.verify.plan import make_plan
@@ -66,6 +67,18 @@ def test_an_honest_ledger_passes_and_tells_where_it_ends(honest: Path) -> None:
     assert report.events > 100
     assert seen[-1] == (report.head.seq, report.head.seq)
     assert [(seq, chain) for seq, chain, _ in report.chains] == [(1, report.chain)]
+
+
+def test_a_commit_that_only_moved_a_lane_is_no_finding(tmp_path: Path) -> None:
+    maker = LedgerMaker(tmp_path / "state")
+    lane = LaneKey("sensor", b"run-0001", "bulk")
+    for position in range(3):
+        maker.mixed(5)
+        maker.store.commit(maker.stamp(), (), (), (), {lane: position + 1}, ())
+        maker.mixed(1)
+    maker.close()
+    report = verify(tmp_path / "state")
+    assert says(report) == ""
 
 
 def test_a_public_key_held_elsewhere_is_enough(honest: Path, tmp_path: Path) -> None:

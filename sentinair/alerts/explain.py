@@ -40,7 +40,7 @@ def explain(alert: Alert, did: Timeline | None = None) -> str:
         _section("Held back until now", _held(alert)),
         _section("Why it matters", list(alert.why)),
         _section("What to do now", _numbered(alert.next_steps)),
-        _section("How to answer", _answers(alert)),
+        _section("How to answer", _answer_lines(alert)),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -193,7 +193,7 @@ def _happened(alert: Alert) -> list[str]:
 def _changed(alert: Alert) -> list[str]:
     data = _dict(_dict(alert.details.get("event")).get("data"))
     file = _dict(alert.details.get("file"))
-    if file:
+    if file and data.get("actions") != ["open"]:
         actions = tuple(str(one) for one in data.get("actions") or ())
         return change_lines(file, actions, absent=bool(data.get("absent")))
     if data.get("mode") is not None:  # raised by a version that did not know the state before
@@ -299,7 +299,7 @@ def _numbered(steps: tuple[str, ...]) -> list[str]:
     return [f"{number}. {step}" for number, step in enumerate(steps, 1)]
 
 
-def _answers(alert: Alert) -> list[str]:
+def _answers(alert: Alert) -> list[dict[str, str]]:
     commands = {
         "open": ("ack", "resolve", "false-positive"),
         "acknowledged": ("resolve", "false-positive", "reopen"),
@@ -310,4 +310,14 @@ def _answers(alert: Alert) -> list[str]:
         "false-positive": "it was harmless",
         "reopen": "it needs another look",
     }
-    return [f"sentinair alerts {verb} {alert.id}   ({meanings[verb]})" for verb in commands]
+    return [
+        {"command": f"sentinair alerts {verb} {alert.id}", "meaning": meanings[verb]}
+        for verb in commands
+    ]
+
+
+def _answer_lines(alert: Alert) -> list[str]:
+    told = []
+    for answer in _answers(alert):
+        told += [answer["command"], f"  {answer['meaning']}"]
+    return told

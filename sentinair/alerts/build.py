@@ -134,7 +134,7 @@ def build(
         pid=_pid(joined),
         process=None if process is None or process.exe is None else shown(process.exe),
         host=shown(host),
-        event_ids=() if event_id is None else (event_id,),
+        event_ids=detection.event_ids[:MAX_EVENT_IDS] or (() if event_id is None else (event_id,)),
         held_since_ns=circumstances.hold(detection.severity),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinair.errors import StorageFault, UsageFault
+from sentinair.errors import ConfigFault, Fault, StorageFault, UsageFault
 from sentinair.ipc.messages import AskRescan
 from sentinair.ipc.sockets import Peer
 from sentinair.model.record import Stamp
@@ -43,6 +43,7 @@ class Answers:
             "db.backup": self.backup,
             "mode.show": self.mode,
             "mode.set": self.set_mode,
+            "rules.reload": self.reload_rules,
             "drill.begin": self.begin_drill,
             "drill.end": self.end_drill,
         }
@@ -65,7 +66,7 @@ class Answers:
                 self._engine.refusal or "opening", self._counters, self._stamp()
             )
         try:
-            return status(
+            found = status(
                 mode=spine.modes.status(),
                 state=self._engine.state,
                 stamp=self._stamp(),
@@ -76,6 +77,7 @@ class Answers:
                 counters=self._counters,
                 shared=self._shared,
             )
+            return found | {"rules": spine.panel.status()}
         except StorageFault as fault:  # the record cannot be read: that is what to say first
             why = spine.commits.refusal or str(fault)
             return status_without_record(why, self._counters, self._stamp())
@@ -106,6 +108,21 @@ class Answers:
         if not spine.commits.commit():
             raise StorageFault(f"the change waits for the disk: {spine.commits.refusal}")
         return answer
+
+    def reload_rules(self, peer: Peer, _params: dict[str, object]) -> object:
+        """{} to what judges from now on; fails, with the first fault and the number of all, if a file has one."""
+        spine = self._spine()
+        try:
+            spine.panel.reload(self._stamp(), spine.commits, name_of(peer))
+        except ConfigFault as fault:
+            first = fault.faults[0]
+            said = f"{first.remedy}; the rules read before judge on"
+            more = f" ({len(fault.faults)} in all: sentinair rules check)"
+            raise Fault(first.what, where=first.where, remedy=said + more) from fault
+        finally:
+            spine.judge.detectors = spine.panel.detectors
+            spine.commits.commit()
+        return spine.panel.status()
 
     def begin_drill(self, peer: Peer, params: dict[str, object]) -> object:
         """{token} to {}: from now on alerts that carry it are marked."""

@@ -32,6 +32,8 @@ from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.judge import Completed, Judge
 from sentinair.roles.engine.modes import Modes
+from sentinair.roles.engine.overdue import Overdue
+from sentinair.roles.engine.panel import Panel
 from sentinair.roles.engine.registered import load as load_object
 from sentinair.roles.engine.registered import look_up
 from sentinair.roles.engine.requests import Handler
@@ -41,7 +43,7 @@ from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
 from sentinair.settings.load import load
 from sentinair.settings.overrides import merge, read_overrides
-from sentinair.store.events import LaneKey
+from sentinair.store.events import LaneKey, StoredEvent
 from sentinair.store.read import Reader
 from sentinair.store.suppressions import suppressions
 from sentinair.store.writer import Store
@@ -69,7 +71,7 @@ class Assembly:
         self._counters.started_mono_ns = time.monotonic_ns()
         self._users = names_from_passwd(Path("/etc/passwd").read_bytes())
         ground = Ground(rules_dir=config / "rules", state_dir=state, users=self._users)
-        self._detectors = tuple(_detectors(ground))
+        self._panel = Panel(_makers(), ground)
 
     def stamp(self) -> Stamp:
         return Stamp(time.time_ns(), time.monotonic_ns(), self._boot)
@@ -99,6 +101,7 @@ class Assembly:
         begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
         with Reader.open(self.state) as reader:
             starts = Starts(commits, begun, reader)
+            self._panel.begin(commits, reader, self.stamp())
         for row in store.open_gaps():
             gaps.restore(
                 GapEvent(
@@ -118,7 +121,7 @@ class Assembly:
             commits,
             ProcessTable(mask),
             gaps,
-            self._detectors,
+            self._panel.detectors,
             manager,
             own=LaneKey("engine", os.urandom(8), "own"),
             settled=self._settled(),
@@ -141,6 +144,8 @@ class Assembly:
             starts=starts,
             modes=self._modes(commits, circumstances),
             drills=Drills(commits, circumstances, self.stamp),
+            panel=self._panel,
+            overdue=Overdue(commits, manager, self._recall, self.new_id),
         )
         starts.tick(self.stamp())
         if store.opened.damaged is not None:
@@ -185,6 +190,10 @@ class Assembly:
             never=_uids("sentinair-api", "sentinair-fwd"),
         )
 
+    def _recall(self, event_id: int) -> StoredEvent | None:
+        with Reader.open(self.state) as reader:
+            return reader.event(event_id)
+
     def _settled(self) -> set[bytes]:
         """Roots that some earlier rescan listed whole."""
         roots: set[bytes] = set()
@@ -205,10 +214,12 @@ def _uids(*names: str) -> frozenset[int]:
     return frozenset(known[name] for name in names if name in known)
 
 
-def _detectors(ground: Ground) -> list[Detector]:
-    """Every registered detector.  Raises ConfigFault with all faults of all rules."""
+def _makers() -> dict[str, Callable[[Ground], Detector]]:
+    """The factory of every registered detector, by name."""
     found = look_up("sentinair.detectors")
     if not found:
         log.error("no detector is registered: the package is not installed; nothing will be judged")
-    made = [cast(Callable[[Ground], Detector], load_object(place)) for place in found.values()]
-    return [factory(ground) for factory in made]
+    return {
+        name: cast(Callable[[Ground], Detector], load_object(place))
+        for name, place in found.items()
+    }

@@ -94,7 +94,7 @@ class Judge:
         )
         self._commits = commits
         self._gaps = gaps
-        self._detectors = tuple(detectors)
+        self.detectors = tuple(detectors)
         self._alerts = alerts
         self._own = own
         self._state = state
@@ -189,7 +189,7 @@ class Judge:
 
     def _detect(self, event: Event, process: Process | None, event_id: int) -> None:
         joined = Joined(event, process, event_id)
-        for detector in self._detectors:
+        for detector in self.detectors:
             detections = detector.judge(joined)
             if detections:
                 changes = self._alerts.take(

@@ -21,6 +21,8 @@ from sentinair.roles.engine.gaps import REPAIR, Gaps
 from sentinair.roles.engine.join import HOLD_NS
 from sentinair.roles.engine.judge import Ask, Judge
 from sentinair.roles.engine.modes import Modes
+from sentinair.roles.engine.overdue import Overdue
+from sentinair.roles.engine.panel import Panel
 from sentinair.roles.engine.senders import Held, Sender
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
@@ -56,12 +58,16 @@ class Spine:
         starts: Starts,
         modes: Modes,
         drills: Drills,
+        panel: Panel,
+        overdue: Overdue,
     ) -> None:
         """after_stop: the engine's life before this one ended in order, and its senders with it."""
         self._after_stop = after_stop
         self._starts = starts
         self.modes = modes
         self.drills = drills
+        self.panel = panel
+        self._overdue = overdue
         self._met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
@@ -266,6 +272,9 @@ class Spine:
             event_id = self.judge.own_event(event, "engine")
             self.commits.record("clock.step", {"step_ns": step_ns, "event": event_id})
         self.judge.tick(stamp.time_ns)
+        self.panel.tick(stamp, self.commits)
+        self.judge.detectors = self.panel.detectors
+        self._overdue.tick(self.panel.detectors, stamp)
         self.modes.tick(stamp)
         self.drills.tick(stamp)
         self._ask_inventory()
@@ -302,6 +311,7 @@ class Spine:
         self._upkeep.close()
         self.judge.finish()
         self._starts.finish()
+        self.panel.close()
         self.commits.record("stop", {"events": self.counters.events})
         try:
             self.commits.commit()

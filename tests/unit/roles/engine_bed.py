@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.manager import AlertManager, Limits
+from sentinair.detect.ground import Ground
+from sentinair.detect.sigma.detector import detector as sigma
 from sentinair.ipc.frames import FrameReader, frame
 from sentinair.ipc.messages import (
     VERSION,
@@ -32,6 +35,8 @@ from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.judge import Ask, Judge
 from sentinair.roles.engine.modes import Modes
+from sentinair.roles.engine.overdue import Overdue
+from sentinair.roles.engine.panel import Panel
 from sentinair.roles.engine.senders import Sender
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.starts import Starts
@@ -42,12 +47,15 @@ from sentinair.store.events import LaneKey, StoredEvent
 from sentinair.store.read import EventFilter, Reader
 from sentinair.store.writer import Store
 
-
 NEVER_UID = 4711  # may not change the mode
 
 
 def stamp() -> Stamp:
     return Stamp(time.time_ns(), time.monotonic_ns(), "0" * 32)
+
+
+def _made(detector: Detector, _ground: Ground) -> Detector:
+    return detector
 
 
 class Bed:
@@ -60,7 +68,14 @@ class Bed:
         *,
         after_stop: bool = True,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        rules: Path | None = None,
     ) -> None:
+        """rules: a folder of rules that judge beside the detectors."""
+        makers: dict[str, Callable[[Ground], Detector]] = {}
+        for number, one in enumerate(detectors):
+            makers[str(number)] = functools.partial(_made, one)
+        if rules is not None:
+            makers["sigma"] = sigma
         self.state = state
         self.store = Store.open(state, Settings().store, stamp())
         self.commits = Commits(self.store, stamp, self._committed)
@@ -79,6 +94,8 @@ class Bed:
         counters.started_ns = time.time_ns()
         with Reader.open(state) as reader:
             starts = Starts(self.commits, {"version": "test"}, reader)
+            self.panel = Panel(makers, Ground(rules_dir=rules or state / "rules", state_dir=state))
+            self.panel.begin(self.commits, reader, stamp())
         self.modes = Modes(
             self.commits,
             self.alerts.circumstances,
@@ -92,7 +109,7 @@ class Bed:
             self.commits,
             ProcessTable(lambda argv: (argv, False)),
             self.gaps,
-            tuple(detectors),
+            self.panel.detectors,
             self.alerts,
             own=LaneKey("engine", os.urandom(8), "own"),
             settled=self.settled,
@@ -114,6 +131,8 @@ class Bed:
             after_stop=after_stop,
             starts=starts,
             modes=self.modes,
+            panel=self.panel,
+            overdue=Overdue(self.commits, self.alerts, self._recall, self.new_id),
             drills=Drills(self.commits, self.alerts.circumstances, stamp),
         )
         self.peers: list[Peer] = []
@@ -123,6 +142,10 @@ class Bed:
 
     def _ask(self, ask: Ask) -> None:
         self.spine.ask(ask)
+
+    def _recall(self, event_id: int) -> StoredEvent | None:
+        with Reader.open(self.state) as reader:
+            return reader.event(event_id)
 
     def connect(self, role: str = "sensor", run: bytes = b"run-0001") -> Peer:
         made = Peer(self, role, run)

@@ -11,6 +11,7 @@ from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.detector import detector
 from sentinair.detect.sigma.files import load_rules, read_rule, read_rules
 from sentinair.detect.sigma.nodes import MAX_BYTES
+from sentinair.detect.sigma.rule import items
 from sentinair.errors import ConfigFault
 
 HEAD = """\
@@ -223,3 +224,22 @@ def test_any_condition_is_read_or_refused(condition: str) -> None:
     body = "  s:\n    Image: x\n  condition: '" + condition + "'\n"
     rule, found = read_rule((HEAD + "detection:\n" + body).encode(), "r.yml")
     assert (rule is None) == bool(found)
+
+
+def test_placeholders_of_the_folder_stand_for_their_values_in_every_rule(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(GOOD.replace("Image: /bin/x", "User|expand: '%admins%'"))
+    (tmp_path / "placeholders.yml").write_text("admins: [root, ann]\none: x\n")
+    read = read_rules(tmp_path)
+    assert read.faults == ()
+    (rule,) = read.rules
+    (item,) = items(rule.test)
+    assert item.patterns == ((("root",), ("ann",)),)
+
+
+def test_faults_of_placeholders_have_their_line_too(tmp_path: Path) -> None:
+    (tmp_path / "placeholders.yml").write_text("a: [{b: c}]\nd:\n")
+    (fault, other) = read_rules(tmp_path).faults
+    assert str(fault).startswith(f"{tmp_path}/placeholders.yml:1: a value is text")
+    assert str(other).startswith(f"{tmp_path}/placeholders.yml:2: null stands for")
+    (tmp_path / "placeholders.yml").write_text("- a\n")
+    assert "a map of names" in str(read_rules(tmp_path).faults[0])

@@ -28,6 +28,7 @@ MEMBERS: Final = {
     "suppressions": "sentinair.cli.suppressions:suppressions",
     "events": "sentinair.cli.events:events",
     "rescan": "sentinair.cli.rescan:rescan",
+    "rules": "sentinair.cli.rules:rules",
     "drill": "sentinair.cli.drill:drill",
     "mode": "sentinair.cli.mode:mode",
     "config": "sentinair.cli.config:config",

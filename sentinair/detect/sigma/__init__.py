@@ -12,6 +12,7 @@
     match        the tree to closures, and what of it matched
     gate         what cannot match is dismissed before any rule is asked
     detector     all of it for one event
+    examples     what rules say of the examples written in them
 
 Source: Sigma specification 2.1, https://github.com/SigmaHQ/sigma-specification.
 """

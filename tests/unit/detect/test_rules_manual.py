@@ -29,7 +29,7 @@ def test_the_manual_names_every_field_and_no_other() -> None:
 
 def test_the_manual_names_every_shipped_rule_and_no_other() -> None:
     shipped = {path.name for path in (ROOT / "config" / "rules").iterdir()}
-    assert _first_column("The ten") == shipped
+    assert _first_column("The catalogue") == shipped
 
 
 def test_the_manual_names_every_modifier_and_key() -> None:

@@ -1,6 +1,7 @@
 """ATT&CK techniques by name, for readers without a network: those that matter on a Linux host.
 
-Ids and names are those of MITRE ATT&CK for Enterprise; a sub-technique stands with its own name.
+Ids and names are those of MITRE ATT&CK for Enterprise; a sub-technique stands with its own name.  T1562 and T1070
+were split and renamed in its version 19: rules from before still name the old ids.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ TECHNIQUES: Final[dict[str, str]] = {
     "T1036.003": "Rename Legitimate Utilities",
     "T1036.004": "Masquerade Task or Service",
     "T1036.005": "Match Legitimate Resource Name or Location",
+    "T1036.011": "Overwrite Process Arguments",
     "T1037": "Boot or Logon Initialization Scripts",
     "T1037.004": "RC Scripts",
     "T1039": "Data from Network Shared Drive",
@@ -165,6 +167,7 @@ TECHNIQUES: Final[dict[str, str]] = {
     "T1546.005": "Trap",
     "T1546.016": "Installer Packages",
     "T1546.017": "Udev Rules",
+    "T1546.018": "Python Startup Hooks",
     "T1547": "Boot or Logon Autostart Execution",
     "T1547.006": "Kernel Modules and Extensions",
     "T1547.013": "XDG Autostart Entries",
@@ -222,6 +225,7 @@ TECHNIQUES: Final[dict[str, str]] = {
     "T1574.007": "Path Interception by PATH Environment Variable",
     "T1584": "Compromise Infrastructure",
     "T1587": "Develop Capabilities",
+    "T1599": "Network Boundary Bridging",
     "T1601": "Modify System Image",
     "T1609": "Container Administration Command",
     "T1610": "Deploy Container",
@@ -235,6 +239,11 @@ TECHNIQUES: Final[dict[str, str]] = {
     "T1653": "Power Settings",
     "T1654": "Log Enumeration",
     "T1659": "Content Injection",
+    "T1685": "Disable or Modify Tools",
+    "T1685.004": "Disable or Modify Linux Audit System Log",
+    "T1685.006": "Clear Linux or Mac System Logs",
+    "T1686": "Disable or Modify System Firewall",
+    "T1690": "Prevent Command History Logging",
 }
 
 

@@ -46,6 +46,10 @@ class HostView(Protocol):
         """A program we start."""
         ...
 
+    def roots(self) -> tuple[str, ...]:
+        """Where watching begins, of what is a directory."""
+        ...
+
     def watched(self, path: bytes) -> bool: ...
     def read_watched(self, path: bytes) -> bool: ...
     def standing(self, directory: bytes) -> bytes | None:
@@ -94,6 +98,9 @@ class Host:
             auid=own.auid,
             parents=(nearest, *own.parents)[:MAX_PARENTS],
         )
+
+    def roots(self) -> tuple[str, ...]:
+        return tuple(os.fsdecode(root) for root in self._watch.roots() if os.path.isdir(root))
 
     def watched(self, path: bytes) -> bool:
         own = path == self._state or path.startswith(self._state + b"/")

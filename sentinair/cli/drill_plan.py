@@ -171,7 +171,7 @@ def _files(
                     yield from _opened(compiled, path, token, host, wishes)
                     continue
                 wanted = _Wanted(actions, _mode(example), making)
-                for candidate in _candidates(path, token, inert_only=inert_only):
+                for candidate in _candidates(path, token, host, inert_only=inert_only):
                     act = _made(compiled, candidate, wanted, token, host, wishes)
                     if act is not None:
                         yield act
@@ -190,7 +190,7 @@ def _mode(example: Example) -> int:
     return mode
 
 
-def _candidates(path: str, token: str, *, inert_only: bool) -> Iterator[str]:
+def _candidates(path: str, token: str, host: HostView, *, inert_only: bool) -> Iterator[str]:
     """Paths with the token in them that are like path, the most harmless first."""
     folder, base = posixpath.split(path)
     if inert_only:
@@ -209,8 +209,10 @@ def _candidates(path: str, token: str, *, inert_only: bool) -> Iterator[str]:
     steps = [step for step in folder.split("/") if step]
     for kept in range(len(steps), -1, -1):
         above, below = steps[:kept], steps[kept:]
-        for root in {"/" + "/".join(above), "/home", "/root"} if kept else {"/home", "/root"}:
+        for root in ("/" + "/".join(above), "/home", "/root") if kept else ("/home", "/root"):
             yield posixpath.join(root, token, *below, base)
+    for root in host.roots():  # where the rule does not care
+        yield posixpath.join(root, f"{token}.inert")
 
 
 def _made(

@@ -136,6 +136,7 @@ class Answers:
         spine = self._spine()
         counts = {name: value for name, value in params.items() if name != "token"}
         spine.drills.end(text_param(params, "token", limit=64), name_of(peer), counts)
+        spine.commits.commit()
         return {}
 
     def backup(self, _peer: Peer, params: dict[str, object]) -> object:

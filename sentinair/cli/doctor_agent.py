@@ -120,11 +120,24 @@ def engine(places: Places) -> Iterator[Finding]:
             yield ok(_SEEN[name], evidence)
         else:
             yield fail(_SEEN[name], evidence, "`sentinair status` says more")
+    yield _rules(found.rules)
     if found.roles_separated:
         yield ok("roles", "each under its own user")
     else:
         remedy = "install the units, or run as root from a place like /opt"
         yield warn("roles", f"not separated: {found.roles_note}", remedy)
+
+
+def _rules(rules: status_text.Rules) -> Finding:
+    if rules.refused:
+        more = f" (and {rules.refused_count - 1} more)" if rules.refused_count > 1 else ""
+        what = f"{rules.loaded} judge; refused: {rules.refused[0]}{more}"
+        return fail("rules", what, "`sentinair rules check` names all faults")
+    forgotten = rules.memory.get("correlation_forgotten", 0)
+    if forgotten:
+        remedy = "a correlation groups by something that is ever new; see `sentinair rules list`"
+        return warn("rules", f"{forgotten} groups or events had to be forgotten too early", remedy)
+    return ok("rules", f"{rules.loaded} rules and {rules.correlations} correlations judge")
 
 
 def _role(name: str, role: status_text.Role) -> Finding:

@@ -70,6 +70,15 @@ class Role(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class Rules(msgspec.Struct, frozen=True):
+    loaded: int = 0
+    correlations: int = 0
+    refused: tuple[str, ...] = ()  # the first faults, with file and line
+    refused_count: int = 0
+    memory: dict[str, int] = {}  # what correlations hold, and what they had to let go
+    memory_fault: str | None = None
+
+
 class Status(msgspec.Struct, frozen=True):
     """What of the answer this program shows; more fields may come, fewer are read as unknown."""
 
@@ -80,6 +89,7 @@ class Status(msgspec.Struct, frozen=True):
     alerts: Alerts = Alerts()
     coverage: Coverage = Coverage()
     ledger: Ledger = Ledger()
+    rules: Rules = Rules()
     roles: dict[str, Role] = {}
     roles_separated: bool = False
     roles_note: str = ""
@@ -118,6 +128,7 @@ def rows(status: Status) -> Iterator[tuple[str, str]]:
     if status.roles_separated or status.roles_note:
         note = status.roles_note
         yield "roles", "each its own user" if status.roles_separated else f"not separated: {note}"
+    yield from _rules(status.rules)
     if status.ledger.link:  # else the record is not open, and NOT WRITING says why
         yield from _record(status)
     yield "load", _load(status.performance)
@@ -126,6 +137,22 @@ def rows(status: Status) -> Iterator[tuple[str, str]]:
 def _maintenance(mode: Mode) -> str:
     left = "" if mode.left_secs is None else f"{span(mode.left_secs)} more, "
     return f"{left}{mode.held} notices held; by {mode.by}: {mode.reason}"
+
+
+def _rules(rules: Rules) -> Iterator[tuple[str, str]]:
+    if rules.refused:
+        more = f" (and {rules.refused_count - 1} more)" if rules.refused_count > 1 else ""
+        yield "RULES REFUSED", f"{rules.refused[0]}{more}; `sentinair rules check` names all"
+    if rules.memory_fault:
+        yield "NOT KEPT", f"what correlations remember: {rules.memory_fault}"
+    memory = rules.memory
+    parts = [f"{rules.loaded} judge"]
+    if rules.correlations:
+        held = memory.get("correlation_groups", 0)
+        parts.append(f"{rules.correlations} correlations, {held} groups open")
+    lost = {name: memory.get(f"correlation_{name}", 0) for name in ("forgotten", "late")}
+    parts += [f"{count} {name}" for name, count in lost.items() if count]
+    yield "rules", ", ".join(parts)
 
 
 def _record(status: Status) -> Iterator[tuple[str, str]]:

@@ -86,6 +86,8 @@ def _file_as_socket(agent: Agent) -> None:
 
 
 def _bad_rule(agent: Agent) -> None:
+    for rule in (agent.config / "rules").glob("*.yml"):  # a good one would judge on
+        rule.unlink()
     (agent.config / "rules" / "spoiled.yml").write_text("title: spoiled\ndetection: [unclosed\n")
 
 
@@ -130,7 +132,7 @@ CASES: tuple[Case, ...] = (
         (78,),
         ("files.yaml",),
     ),
-    Case("malformed rule", _bad_rule, (78,), ("spoiled.yml",)),
+    Case("no rule but a malformed one", _bad_rule, (78,), ("spoiled.yml",)),
     Case("config is a link", _link_config, (77, 78), ("files.yaml",)),
     Case("config of another owner", _give_away("config/files.yaml"), (77, 78), ("files.yaml",)),
     Case(

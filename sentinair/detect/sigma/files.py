@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -104,13 +105,14 @@ def read_placeholders(text: bytes, file: str) -> tuple[Placeholders, list[Fault]
     return found, faults.found
 
 
-def read_rules(directory: Path) -> RulesRead:
+def read_rules(directory: Path, first: Sequence[Path] = ()) -> RulesRead:
     """Every *.yml and *.yaml below directory; one called placeholders is no rule but read_placeholders'.
 
     A folder that cannot be read is a fault too, and so is a folder or a file that others could have written: who
     changes a rule can blind the agent.
+    first: files elsewhere that are read as if they stood there, and win where ids are the same.
     """
-    folder = _Folder(directory)
+    folder = _Folder(directory, first)
     resolved = resolve(folder.rules.values(), folder.drafts)
     return RulesRead(
         tuple(folder.rules.values()),
@@ -124,7 +126,7 @@ def read_rules(directory: Path) -> RulesRead:
 class _Folder:
     """Everything below one folder, file by file."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, first: Sequence[Path]) -> None:
         self.rules: dict[str, Rule] = {}
         self.drafts: list[Draft] = []
         self.faults: list[Fault] = []
@@ -133,25 +135,28 @@ class _Folder:
         self._placeholders: Placeholders = {}
         try:
             check_folder(directory)
-            found = sorted(
-                directory.rglob("*"), key=lambda path: (path.stem != _PLACEHOLDERS, path)
-            )
+            found = sorted(directory.rglob("*"))
         except (SentinairError, OSError) as fault:
             self.faults.append(_unreadable(directory, fault))
-            return
-        for path in found:
-            try:
-                if path.suffix not in SUFFIXES:
-                    if path.is_dir():
-                        check_folder(path)
-                    continue
-                text = read_guarded(path, MAX_BYTES)
-            except (SentinairError, OSError) as fault:
-                self.faults.append(_unreadable(path, fault))
-            else:
-                name = bytes(path.relative_to(directory))
-                self.digest.update(b"%d %s %d " % (len(name), name, len(text)) + text)
-                self._take(path, text)
+            found = []
+        there = {path.absolute() for path in first}
+        found = [*first, *(path for path in found if path.absolute() not in there)]
+        for path in sorted(found, key=lambda path: path.stem != _PLACEHOLDERS):
+            self._read(path, directory, given=path in first)
+
+    def _read(self, path: Path, directory: Path, *, given: bool) -> None:
+        try:
+            if path.suffix not in SUFFIXES and not given:
+                if path.is_dir():
+                    check_folder(path)
+                return
+            text = read_guarded(path, MAX_BYTES)
+        except (SentinairError, OSError) as fault:
+            self.faults.append(_unreadable(path, fault))
+        else:
+            name = bytes(path if given else path.relative_to(directory))
+            self.digest.update(b"%d %s %d " % (len(name), name, len(text)) + text)
+            self._take(path, text)
 
     def _take(self, path: Path, text: bytes) -> None:
         if path.stem == _PLACEHOLDERS:

@@ -24,9 +24,9 @@ from sentinair.cli.options import json_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import reading
-from sentinair.detect.sigma.files import load_rules
+from sentinair.detect.sigma.files import RulesRead, read_rules
 from sentinair.detect.sigma.rule import Rule
-from sentinair.errors import SentinairError, UsageFault
+from sentinair.errors import ConfigFault, SentinairError, UsageFault
 from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.settings.compiled import read_compiled
@@ -36,6 +36,7 @@ __all__ = ["drill"]
 
 MARK: Final = "sentinair-drill-"
 _HOME: Final = Path("/var/lib")  # nobody watches it, and nothing there is called by its name
+_COUNTS: Final = "it counts what other rules find over a time, which no single act can show"
 _AFTERMATH_SECS: Final = 0.6  # what removing the files raises is there by then
 
 
@@ -55,7 +56,7 @@ def drill(
     Starts copies of /bin/true under the names of tools, and makes and removes files named sentinair-drill-….  Exit
     status 1 if an alert did not come.
     """
-    rules = _chosen(load_rules(places.config / "rules"), wanted)
+    rules, counting = _chosen(read_rules(places.config / "rules"), wanted)
     compiled = read_compiled(places.run / "sensor.msgpack")
     token = MARK + os.urandom(8).hex()
     call(places.control, "drill.begin", {"token": token})
@@ -64,7 +65,7 @@ def drill(
         with _ended_cleanly(), reading(places) as reader:
             since_ns = time.time_ns()
             try:
-                outcomes = _drill(reader, rules, token, Host(compiled))
+                outcomes = [*_drill(reader, rules, token, Host(compiled)), *counting]
             finally:
                 if not keep:
                     _resolve(places, reader, token, since_ns)
@@ -82,16 +83,33 @@ def drill(
         ctx.exit(1)
 
 
-def _chosen(rules: Sequence[Rule], wanted: Sequence[str]) -> list[Rule]:
-    """All of them, or those named by id or file name.  Raises UsageFault for a name that is none."""
-    names = {name for rule in rules for name in (rule.id, Path(rule.file).stem)}
+def _chosen(read: RulesRead, wanted: Sequence[str]) -> tuple[list[Rule], list[Outcome]]:
+    """The rules to drill, and what counts them, which is not; all, or those named by id or file name.
+
+    Raises ConfigFault where the rules have faults, UsageFault for a name that is none.
+    """
+    if read.faults:
+        raise ConfigFault(list(read.faults))
+    rules = [rule for rule in read.rules if rule.id not in read.silent]
+    names = {name for rule in rules for name in _names(rule.id, rule.file)}
+    names |= {name for one in read.correlations for name in _names(one.head.id, one.file)}
     for name in wanted:
         if name not in names:
             raise UsageFault(
-                f"there is no rule {shown(name)!r}",
+                f"there is no rule {shown(name)!r} that raises alerts",
                 remedy="give its id, or its file's name without .yml",
             )
-    return [rule for rule in rules if not wanted or {rule.id, Path(rule.file).stem} & set(wanted)]
+    chosen = set(wanted) or names
+    counting = [
+        Outcome(one.head.id, one.head.title, one.head.techniques, "counted", None, reason=_COUNTS)
+        for one in read.correlations
+        if chosen & _names(one.head.id, one.file)
+    ]
+    return [rule for rule in rules if chosen & _names(rule.id, rule.file)], counting
+
+
+def _names(rule_id: str, file: str) -> set[str]:
+    return {rule_id, Path(file).stem}
 
 
 def _drill(reader: Reader, rules: Sequence[Rule], token: str, host: Host) -> list[Outcome]:

@@ -268,7 +268,7 @@ def _opened(
     child = host.child(os.path.realpath(os.fsencode(act.words[0])), argv, b"/")
     if not compiled.holds(host.changes(changed(raw, OPEN, 0o600), child)):
         return
-    if not host.read_watched(raw):
+    if not (host.watched(raw) and host.read_watched(raw)):
         wishes.add(2, f"{path} is not watched for reading")
     elif not os.path.isfile(raw):
         wishes.add(2, f"{path} is not there")

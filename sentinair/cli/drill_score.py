@@ -23,7 +23,7 @@ class Outcome(msgspec.Struct, frozen=True):
     rule: str  # id
     title: str
     techniques: tuple[str, ...]
-    monitor: str
+    monitor: str  # whose events it sees; "counted": a correlation
     came: bool | None  # None: it was not drilled, and reason says why
     how: str | None = None  # the act
     millis: int | None = None  # act done to alert readable in the database
@@ -94,6 +94,8 @@ def show(outcomes: Sequence[Outcome]) -> None:
     if found.slowest_millis is not None:
         click.echo(f"The slowest alert came after {found.slowest_millis} ms.")
     for name, (proven, total) in found.monitors.items():
+        if name == "counted":
+            continue
         click.echo(f"{name.capitalize()} monitor: {proven} of {total} rules.")
     open_ones = {name: share for name, share in found.techniques.items() if share[0] < share[1]}
     click.echo(

@@ -40,17 +40,39 @@ def lines(agent: Agent, *words: str) -> list[dict[str, Any]]:
 
 
 def test_a_drill_raises_its_alerts_and_leaves_nothing(agent: Agent) -> None:
-    done = agent.cli("drill")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 of 2 alerts came" in done.stdout
-    assert "/etc/cron.d is not watched" in done.stdout
+    done = agent.cli("drill", "--json")
+    *outcomes, last = [json.loads(line) for line in done.stdout.splitlines()]
+    missing = [one for one in outcomes if one["came"] is False]
+    assert done.returncode == 0, missing
+    score = last["score"]
+    # Only one folder is watched here: programs are drilled, and few rules on files.
+    proven, all_ = score["monitors"]["process"]
+    assert proven >= 0.8 * all_
+    assert score["monitors"]["file"][0] >= 1
+    assert score["not_drilled"] == sum(bool(one["reason"]) for one in outcomes)
     assert not list(agent.watch[0].iterdir())
     raised = [one for one in lines(agent, "alerts", "list") if "sentinair-drill" in str(one)]
-    assert {"T1548.001", "T1059.004"} <= {word for one in raised for word in one["techniques"]}
+    assert len(raised) >= score["came"]
+    assert {one["status"] for one in raised} == {"resolved"}
+    assert all(one["details"]["drill"] for one in raised)
+
+
+def test_a_failing_monitor_lowers_exactly_its_techniques(agent: Agent) -> None:
+    execs = agent.roles()["execs"]
+    os.kill(execs, signal.SIGSTOP)
+    try:
+        words = ("--rule", "kernel-module-load", "--rule", "setuid-file")
+        done = agent.cli("drill", "--json", *words)
+    finally:
+        os.kill(execs, signal.SIGCONT)
+    assert done.returncode == 1
+    score = json.loads(done.stdout.splitlines()[-1])["score"]
+    assert score["monitors"] == {"file": [1, 1], "process": [0, 1]}
+    assert score["techniques"] == {"T1547.006": [0, 1], "T1548.001": [1, 1]}
 
 
 def test_an_alert_is_explained_answered_and_verified(agent: Agent) -> None:
-    agent.cli("drill")
+    agent.cli("drill", "--keep", "--rule", "reverse-shell")
     alert = lines(agent, "alerts", "list", "--status", "open", "--severity", "critical")[0]
     told = agent.cli("alerts", "explain", alert["id"]).stdout
     assert "What happened" in told

@@ -105,7 +105,7 @@ def test_a_program_at_its_very_place_is_seen_by_nobody_else(tmp_path: Path, plac
         program.path.chmod(0o755)
         act = ProgramAct(TOKEN, program, tmp_path, there.name, (there.name, "0.3"), there)
         stage = act._stage(there)
-        child = subprocess.Popen(["x", "0.3"], executable=there, preexec_fn=stage)
+        child = subprocess.Popen(["x", "0.3"], executable=there, preexec_fn=stage)  # noqa: PLW1509
         try:
             assert os.readlink(f"/proc/{child.pid}/exe") == place
             assert (there.read_bytes() if there.exists() else None) == before

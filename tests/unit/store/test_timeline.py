@@ -33,14 +33,14 @@ def _kept(state: Path, events: list[Event], suspect: Suspect, event_id: int | No
         pending = [
             Pending(
                 maker.store.allocate(1),
-                event.__struct_config__.tag,
+                str(event.__struct_config__.tag),
                 "t",
                 LANE,
                 n,
                 event.seen_ns,
                 event,
                 None,
-            )  # type: ignore[arg-type]
+            )
             for n, event in enumerate(events[at : at + 500], at)
         ]
         maker.commit(pending)
@@ -84,7 +84,7 @@ def test_the_nearest_are_shown_and_the_rest_is_said_to_be_there(tmp_path: Path) 
     assert not found.whole
 
 
-def test_a_look_has_an_end(tmp_path: Path, monkeypatch: object) -> None:
+def test_a_look_has_an_end(tmp_path: Path) -> None:
     many = timeline.LOOKED_AT + 600
     events: list[Event] = [_file(AT - many, 7), *(_file(AT - many + n, 8) for n in range(1, many))]
     found = _kept(tmp_path, events, Suspect(7, 50), None)

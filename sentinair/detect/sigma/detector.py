@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, cast
 
 from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, Texts, View
 from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.correlate import Correlator
-from sentinair.detect.sigma.files import read_rules
+from sentinair.detect.sigma.files import Known, read_rules
 from sentinair.detect.sigma.gate import FileGate, judged_actions
 from sentinair.detect.sigma.index import ProcessIndex
 from sentinair.detect.sigma.kept import dump, take_over
@@ -188,7 +188,8 @@ def detector(ground: Ground) -> SigmaDetector:
 
     Raises ConfigFault with every fault of every file; with ground.partial only if no rule at all can be used.
     """
-    read = read_rules(ground.rules_dir)
+    known = cast(Known, ground.kept.setdefault(SigmaDetector.name, {}))
+    read = read_rules(ground.rules_dir, known=known)
     if read.faults and not (ground.partial and read.rules):
         raise ConfigFault(list(read.faults))
     return SigmaDetector(

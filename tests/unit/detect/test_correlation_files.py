@@ -6,7 +6,7 @@ import pytest
 
 from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.detector import detector
-from sentinair.detect.sigma.files import read_file, read_rules
+from sentinair.detect.sigma.files import Known, read_file, read_rules
 from sentinair.errors import ConfigFault
 from tests.unit.detect.correlations import IDS, OWN, SEC, base, correlation, resolved, text
 
@@ -233,3 +233,26 @@ def test_collections_of_the_older_kind_are_refused() -> None:
     read = read_file(f"action: global\ntitle: x\n---\n{base('a')}".encode(), "r.yml")
     assert "joins no documents" in str(read.faults[0])
     assert read.rules == ()
+
+
+def test_files_that_did_not_change_are_not_parsed_again_unless_a_placeholder_did(
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o755)
+    known: Known = {}
+    wanted = base("a").replace("CommandLine|contains: a", "User|expand: '%admins%'")
+    (tmp_path / "a.yml").write_text(wanted)
+    (tmp_path / "b.yml").write_text(base("b"))
+    (tmp_path / "placeholders.yml").write_text("admins: [root]\n")
+    a, b = read_rules(tmp_path, known=known).rules
+    assert all(
+        one is two for one, two in zip(read_rules(tmp_path, known=known).rules, (a, b), strict=True)
+    )
+    (tmp_path / "b.yml").write_text(base("c"))
+    rules = read_rules(tmp_path, known=known).rules
+    assert (rules[0] is a, rules[1].title) == (True, "C")
+    (tmp_path / "placeholders.yml").write_text("admins: [ann]\n")
+    assert read_rules(tmp_path, known=known).rules[0].test != a.test
+    (tmp_path / "a.yml").unlink()
+    read_rules(tmp_path, known=known)
+    assert len(known) == 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import Final, Protocol
 
 from sentinair.errors import SentinairError
 
-__all__ = ["INERT", "Act", "FileAct", "OpenAct", "Program", "ProgramAct"]
+__all__ = ["INERT", "Act", "ChildAct", "FileAct", "OpenAct", "Program", "ProgramAct"]
 
 INERT: Final = b"# Sentinair drill: inert, and safe to delete.\n"
 _CLONE_NEWNS: Final = 0x00020000  # sched.h
@@ -101,6 +102,7 @@ class ProgramAct:
 
     @contextmanager
     def done(self) -> Iterator[int]:
+        """As Act.done."""
         home = self.home()
         home.mkdir(mode=0o755)
         try:
@@ -139,6 +141,52 @@ class ProgramAct:
             self._program.copy_to(place)
 
         return stage
+
+
+class ChildAct:
+    """A copy of the inert program, started by a copy of the shell under the name of parent; that does nothing else."""
+
+    def __init__(
+        self, token: str, program: Program, folder: Path, parent: str, words: tuple[str, ...]
+    ) -> None:
+        """words: the first is the program's name, and no path."""
+        self.token = token
+        self.how = f"start {' '.join(words)} from {folder / '…' / parent}"
+        self._program = program
+        self._home = folder / token
+        self._parent = self._home / "parent" / parent
+        self._words = words
+
+    @property
+    def program(self) -> Path:
+        """Where the program will be."""
+        return self._home / self._words[0]
+
+    @property
+    def parent(self) -> Path:
+        """Where the one that starts it will be."""
+        return self._parent
+
+    @contextmanager
+    def done(self) -> Iterator[int]:
+        """As Act.done."""
+        self._parent.parent.mkdir(mode=0o755, parents=True)
+        try:
+            self._program.copy_to(self.program)
+            shutil.copyfile(os.path.realpath("/bin/sh"), self._parent)
+            self._parent.chmod(0o755)
+            # `exec` finds no word of the shell's own, and in PATH nothing but the copy.
+            script = f"(exec {shlex.join(self._words)})\nexit $?\n"
+            done = subprocess.run(
+                [self._parent.name], executable=self._parent, input=script.encode(), cwd=self._home,
+                env={"PATH": str(self._home)}, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, check=False, timeout=_PATIENCE_SECS,
+            )  # fmt: skip
+            if done.returncode != 0:
+                raise OSError(f"the shell ended with status {done.returncode}")
+            yield time.monotonic_ns()
+        finally:
+            shutil.rmtree(self._home, ignore_errors=True)
 
 
 def _check(result: int) -> None:

@@ -42,8 +42,10 @@ class HostView(Protocol):
         """A file event of our own, or of a child's, as a rule will see it."""
         ...
 
-    def child(self, exe: bytes, argv: tuple[bytes, ...], cwd: bytes) -> Process:
-        """A program we start."""
+    def child(
+        self, exe: bytes, argv: tuple[bytes, ...], cwd: bytes, parent: bytes | None = None
+    ) -> Process:
+        """A program we start, or that a program at parent does which we started."""
         ...
 
     def roots(self) -> tuple[str, ...]:
@@ -85,9 +87,13 @@ class Host:
     def changes(self, event: FileEvent, process: Process | None = None) -> View:
         return EventView(Joined(event, self._self if process is None else process), self._users)
 
-    def child(self, exe: bytes, argv: tuple[bytes, ...], cwd: bytes) -> Process:
+    def child(
+        self, exe: bytes, argv: tuple[bytes, ...], cwd: bytes, parent: bytes | None = None
+    ) -> Process:
         own = self._self
-        nearest = Parent(own.pid, own.start, own.exe, own.argv)
+        above = (Parent(own.pid, own.start, own.exe, own.argv), *own.parents)
+        if parent is not None:
+            above = (Parent(0, None, parent, (os.path.basename(parent),)), *above)
         return Process(
             pid=0,
             ppid=own.pid,
@@ -96,7 +102,7 @@ class Host:
             cwd=cwd,
             uid=os.getuid(),
             auid=own.auid,
-            parents=(nearest, *own.parents)[:MAX_PARENTS],
+            parents=above[:MAX_PARENTS],
         )
 
     def roots(self) -> tuple[str, ...]:

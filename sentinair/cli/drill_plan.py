@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.cli.drill_acts import Act, FileAct, OpenAct, Program, ProgramAct
+from sentinair.cli.drill_acts import Act, ChildAct, FileAct, OpenAct, Program, ProgramAct
 from sentinair.cli.drill_host import HostView, changed
 from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION
 from sentinair.detect.sigma.detector import CompiledRule
@@ -78,7 +78,7 @@ def plan(rule: Rule, token: str, program: Program, host: HostView, folder: Path)
     wishes = _Wishes()
     compiled = CompiledRule(rule)
     if rule.logsource == PROCESS_CREATION:
-        acts = _programs(compiled, examples, token, program, host, folder, wishes)
+        acts = _programs(compiled, _runs(examples), token, program, host, folder, wishes)
     elif rule.logsource == FILE_EVENT:
         acts = _files(compiled, examples, token, host, wishes)
     else:
@@ -95,32 +95,54 @@ def _first(example: Example, field: str) -> str | None:
 # -- programs -------------------------------------------------------------------------------------------------------
 
 
+class _Run(msgspec.Struct, frozen=True):
+    """What an example starts."""
+
+    image: str
+    words: tuple[str, ...]
+    parent: str | None
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.image) or "program"
+
+
+def _runs(examples: list[Example]) -> list[_Run]:
+    runs = []
+    for example in examples:
+        line = _first(example, "CommandLine")
+        words = tuple(line.split(" ")) if line else ()
+        image = _first(example, "Image") or (words[0] if words else None)
+        if image and "\0" not in image + (line or ""):
+            runs.append(_Run(image, words or (image,), _first(example, "ParentImage")))
+    return runs
+
+
 def _programs(
-    compiled: CompiledRule, examples: list[Example], token: str, program: Program, host: HostView,
+    compiled: CompiledRule, runs: list[_Run], token: str, program: Program, host: HostView,
     folder: Path, wishes: _Wishes,
 ) -> Iterator[Act]:  # fmt: skip
-    for staged in (False, True):
-        for example in examples:
-            line = _first(example, "CommandLine")
-            words = tuple(line.split(" ")) if line else ()
-            image = _first(example, "Image") or (words[0] if words else None)
-            if not image or "\0" in image + (line or ""):
-                continue
-            name = posixpath.basename(image) or "program"
-            words = words or (image,)
-            if staged:
-                act = _staged(compiled, image, words, token, program, host, folder, wishes)
-                if act is not None:
+    for run in runs:
+        for place in (folder, *_scratch(run.image)):
+            act = ProgramAct(token, program, place, run.name, run.words)
+            exe = bytes(act.home() / run.name)
+            if place.is_dir() and _holds(compiled, host, exe, run.words, act.home()):
+                if host.writable(bytes(place)):
                     yield act
-                continue
-            for place in (folder, *_scratch(image)):
-                act = ProgramAct(token, program, place, name, words)
-                exe = bytes(act.home() / name)
-                if place.is_dir() and _holds(compiled, host, exe, words, act.home()):
-                    if host.writable(bytes(place)):
-                        yield act
-                    else:
-                        wishes.add(2, f"{place} may not be written by you; use sudo")
+                else:
+                    wishes.add(2, f"{place} may not be written by you; use sudo")
+    for run in runs:
+        parent = posixpath.basename(run.parent or "")
+        if parent and host.writable(bytes(folder)):
+            words = (run.name, *run.words[1:])
+            child = ChildAct(token, program, folder, parent, words)
+            exe, above = bytes(child.program), bytes(child.parent)
+            if _holds(compiled, host, exe, words, folder / token, above):
+                yield child
+    for run in runs:
+        staged = _staged(compiled, run.image, run.words, token, program, host, folder, wishes)
+        if staged is not None:
+            yield staged
 
 
 def _scratch(image: str) -> list[Path]:
@@ -129,10 +151,11 @@ def _scratch(image: str) -> list[Path]:
 
 
 def _holds(
-    compiled: CompiledRule, host: HostView, exe: bytes, words: tuple[str, ...], cwd: Path
-) -> bool:
+    compiled: CompiledRule, host: HostView, exe: bytes, words: tuple[str, ...], cwd: Path,
+    parent: bytes | None = None,
+) -> bool:  # fmt: skip
     argv = tuple(word.encode("utf-8", "surrogateescape") for word in words)
-    return compiled.holds(host.starts(host.child(exe, argv, bytes(cwd))))
+    return compiled.holds(host.starts(host.child(exe, argv, bytes(cwd), parent)))
 
 
 def _staged(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sentinair.cli import drill_acts
-from sentinair.cli.drill_acts import FileAct, OpenAct, Program, ProgramAct
+from sentinair.cli.drill_acts import ChildAct, FileAct, OpenAct, Program, ProgramAct
 from sentinair.errors import SentinairError
 from tests.unit.cli.conftest import needs_root
 
@@ -78,6 +78,25 @@ def test_a_program_does_nothing_whatever_its_name(tmp_path: Path) -> None:
         assert not (tmp_path / TOKEN).exists()
     assert [one.name for one in tmp_path.iterdir()] == ["victim"]
     assert "rm -f" in act.how
+
+
+def test_a_program_is_started_by_a_copy_of_the_shell_that_does_nothing_else(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("x")
+    program = Program(TOKEN, tmp_path)
+    with program.made():
+        # "echo" is a word of the shell's own, and would succeed without the copy: here it must be the copy.
+        words = ("echo", "$(rm victim)", f"; rm {victim}", ">", str(victim))
+        act = ChildAct(TOKEN, program, tmp_path, "nginx", words)
+        with act.done():
+            assert act.program.is_file()
+            assert act.parent.name == "nginx"
+        broken = ChildAct(TOKEN, program, tmp_path, "nginx", ("x",))
+        program.path.write_text("no program")
+        with pytest.raises(OSError, match="status"), broken.done():
+            raise AssertionError("not reached")
+    assert victim.read_text() == "x"
+    assert [one.name for one in tmp_path.iterdir()] == ["victim"]
 
 
 def test_a_host_whose_programs_act_by_their_names_is_not_drilled(

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sentinair.cli.drill_acts import FileAct, OpenAct, Program, ProgramAct
+from sentinair.cli.drill_acts import ChildAct, FileAct, OpenAct, Program, ProgramAct
 from sentinair.cli.drill_host import Host, changed
 from sentinair.cli.drill_plan import Planned, plan
 from sentinair.detect.sigma.files import read_rule, read_rules
@@ -90,7 +90,17 @@ def test_a_program_whose_place_counts_is_staged_there(made: Maker) -> None:
     assert "nothing can be put there" in nowhere.reason
 
 
-def test_a_program_that_needs_a_certain_parent_is_not_drilled(made: Maker) -> None:
+def test_a_program_that_needs_a_certain_parent_gets_one(made: Maker) -> None:
+    found = made(
+        "process_creation",
+        "{Image|endswith: /sh, ParentImage|endswith: /nginx}",
+        "{Image: /bin/sh, CommandLine: sh -c id, ParentImage: /usr/sbin/nginx}",
+    )
+    assert isinstance(found.act, ChildAct)
+    assert found.act.how.startswith("start sh -c id from ")
+
+
+def test_a_program_that_needs_a_parent_in_its_place_is_not_drilled(made: Maker) -> None:
     found = made(
         "process_creation",
         "{Image|endswith: /sh, ParentImage: /usr/sbin/nginx}",
@@ -155,8 +165,8 @@ def test_setuid_and_mode_are_those_of_the_example(made: Maker) -> None:
             "{TargetFilename: /nowhere/x, Action: open}", "only a file like /nowhere/x",
         ),
         (
-            "file_event", "{TargetFilename: /etc/shadow/x, Action: open}",
-            "{TargetFilename: /etc/shadow/x, Action: open}", "is not there",
+            "file_event", "{TargetFilename: /etc/shadow, Action: open}",
+            "{TargetFilename: /etc/shadow, Action: open}", "is not watched for reading",
         ),
         ("network_connection", "{DestinationPort: 1}", "{DestinationPort: 1}", "no monitor"),
         ("file_event", "{FileUid: 0}", "{FileUid: 0}", "none of its examples"),
@@ -177,12 +187,16 @@ def test_a_rule_without_examples_is_not_drilled(made: Maker, tmp_path: Path) -> 
 
 
 @needs_root
-def test_a_file_watched_for_reading_is_opened(made: Maker) -> None:
-    found = made(
-        "file_event", "{TargetFilename: /etc/shadow, Action: open}",
-        "{TargetFilename: /etc/shadow, Action: open}",
-    )  # fmt: skip
-    assert isinstance(found.act, OpenAct)
+def test_a_file_watched_for_reading_is_opened(tmp_path: Path) -> None:
+    host = Host(compile_settings(Settings(), tmp_path / "state"))
+
+    def planned(path: str) -> Planned:
+        fields = f"{{TargetFilename: {path}, Action: open}}"
+        rule = _rule("file_event", fields, fields)
+        return plan(rule, TOKEN, Program(TOKEN, tmp_path), host, tmp_path)
+
+    assert isinstance(planned("/etc/shadow").act, OpenAct)
+    assert "is not there" in planned("/etc/shadow/x").reason
 
 
 def test_the_state_of_the_agent_is_never_drilled(tmp_path: Path) -> None:

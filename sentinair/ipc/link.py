@@ -38,6 +38,8 @@ IN_FLIGHT_BYTES: Final = (
     4 << 20
 )  # sent and unacknowledged, per connection: what an engine crash makes us send again
 
+OUT_BYTES: Final = 1 << 16  # laid out for the socket: what a vital batch may have to wait behind
+
 
 class Link:
     """Connects, says hello, sends lanes (vital first), takes receipts and asks, and reconnects for ever."""
@@ -161,7 +163,7 @@ class Link:
         if not self._welcomed:
             return
         for lane in self._lanes:
-            while len(self._out) < 1 << 18 and self._flight < IN_FLIGHT_BYTES:
+            while len(self._out) < OUT_BYTES and self._flight < IN_FLIGHT_BYTES:
                 data = lane.next_frame()
                 if data is None:
                     break

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Final
 
 from sentinair.errors import DataFault, RecordGone, SentinairError, StorageFault
+from sentinair.ipc.messages import Batch, FromSender
 from sentinair.ipc.notify import Notifier
 from sentinair.ipc.sockets import peer
 from sentinair.roles.engine.requests import Handler, Requests
@@ -259,8 +260,11 @@ class Engine:
                 if isinstance(connection, Requests):
                     connection.serve()
                 elif self.spine is not None:
-                    for message in connection.receive():
+                    # A burst must not keep what is grave waiting, in what was read at once no more than in the lanes.
+                    for message in sorted(connection.receive(), key=_is_bulk):
                         self.spine.hear(connection, message)
+                        if self.spine.commits.urgent:
+                            self._commit()
         except StorageFault as fault:  # not the sender's: what it sent could not be judged
             if self.spine is not None:
                 self._start_over(self.spine, fault)
@@ -278,3 +282,7 @@ class Engine:
             if self.spine is not None:
                 self.spine.gone(connection)
         connection.close()
+
+
+def _is_bulk(message: FromSender) -> bool:
+    return isinstance(message, Batch) and message.lane == "bulk"

@@ -68,6 +68,11 @@ class Commits:
         waits = len(self._events) >= 2 * MAX_EVENTS or len(self._found) >= 2 * MAX_FOUND
         return waits or self.refusal is not None
 
+    @property
+    def urgent(self) -> bool:
+        """Whether something grave waits that the disk has not refused yet."""
+        return self._urgent and self.refusal is None
+
     def event(
         self, event: Event, kind: str, source: str, lane: LaneKey, seq: int, process: Process | None
     ) -> int:

@@ -13,7 +13,9 @@ guest        the systemd units on a booted machine
 full_disk    no bytes or no inodes left, before the start and while running
 store        rows written beside the bare sqlite3 limit, and pages
 sigma        the community's rules beside another judge of them
+flood        a rule that fires 100,000 times, and critical alerts in the middle of it
 verify       how long proving a whole ledger takes
 bitflips     single flipped bits, all of which must be found
+benign       ordinary work: which alerts it raises
 peers        what the usual libraries see of the same loads
 """

@@ -155,6 +155,8 @@ def _pairs(alert: Alert) -> list[tuple[str, str]]:
         ("answered by", alert.acknowledged_by or ""),
         ("answered at", _moment(alert.acknowledged_at_ns)),
         ("comment", alert.comment or ""),
+        ("notice", "held: a maintenance went on" if alert.held_since_ns is not None else ""),
+        ("drill", "yes, nothing bad happened" if alert.details.get("drill") else ""),
         ("escalated at", _moment(alert.escalated_at_ns)),
         ("closed at", _moment(alert.closed_at_ns)),
         ("opened again", _moment(alert.reopened_at_ns)),

@@ -54,7 +54,7 @@ def compare(
     _check_structure(connection, find)
     for table, where in (("config", ""), ("data", f"WHERE id = {_AVERAGES}")):
         query = f"SELECT * FROM {_NAME}_{table} {where}"  # noqa: S608 — constants
-        if connection.execute(query).fetchall() != memory.execute(query).fetchall():
+        if _rows(connection, query) != _rows(memory, query):
             find(f"its table {table} is not what the alerts make of it")
     connection.execute(
         "PRAGMA query_only=OFF"
@@ -68,6 +68,14 @@ def compare(
                 break
     finally:
         connection.execute("DROP TABLE temp.vocabulary")
+
+
+def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]]:
+    """Counts of nothing at all are written as zeros where there once was an alert, and as no bytes where never was."""
+    return [
+        tuple(b"" if type(value) is bytes and not value.strip(b"\0") else value for value in row)
+        for row in connection.execute(query)
+    ]
 
 
 def _create(memory: sqlite3.Connection) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from sentinair.alerts.build import build
 from sentinair.alerts.explain import explain, explain_json
 from sentinair.codecs.alert_json import render
-from sentinair.model.alert import Alert, Detection, Joined, Match
+from sentinair.model.alert import Alert, Detection, Joined, Match, Note
 from sentinair.model.event import ATTRIB, FileEvent, FileState, GapEvent, ProcessEvent
 from sentinair.model.process import Parent, Process
 
@@ -173,3 +173,37 @@ def test_an_alert_as_json_has_the_promised_fields() -> None:
     assert shape["acknowledged_at"] is None
     answered = msgspec.structs.replace(_file(), acknowledged_at_ns=1_000_000_000)
     assert render(answered)["acknowledged_at"] == "1970-01-01T00:00:01.000000Z"
+
+
+def test_who_has_it_and_what_was_noted_stands_above() -> None:
+    alert = msgspec.structs.replace(
+        _file(),
+        assignee="ann",
+        notes=(Note(0, "uid 0 (root)", "looked at it"),),
+        escalated_at_ns=0,
+        reopened_at_ns=0,
+        held_since_ns=0,
+        rule_link="https://example.org/r",
+    )
+    text = explain(alert)
+    for piece in (
+        "assigned to ann",
+        "note by uid 0 (root), 1970-01-01 00:00:00 UTC: looked at it",
+        "nobody had answered it by",
+        "opened again",
+        "its notice was held",
+        "more on it: https://example.org/r",
+    ):
+        assert piece in text
+    assert explain_json(alert)["held"] is True
+
+
+def test_an_alert_of_an_older_version_is_told_by_what_it_has() -> None:
+    alert = _file()
+    old = msgspec.structs.replace(
+        alert, details={key: value for key, value in alert.details.items() if key != "file"}
+    )
+    assert "it has mode 4755, owner 0, group 0, 12 bytes" in explain(old)
+    gone = FileEvent(seen_ns=0, mono_ns=0, path=b"/x", actions=ATTRIB, absent=True)
+    details = {k: v for k, v in _alert(Joined(gone, None)).details.items() if k != "file"}
+    assert "it was gone when looked at" in explain(msgspec.structs.replace(alert, details=details))

@@ -111,6 +111,8 @@ def test_a_file_is_shown_before_and_after() -> None:
         "the name stands for another file now: it was replaced, not changed in place",
         "as before: owner, group",
     ]
+    written = {"before": _state(), "after": _state(modified="2026-02-02T00:00:00.000000Z")}
+    assert change_lines(written, ("write",))[0].startswith("last written: 2026-01-01")
     assert change_lines({"before": _state(), "after": _state()}, ("write",))[0].startswith(
         "before and after: a file with mode 0755"
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from sentinair.cli.alerts import short_id_chars
+from sentinair.cli.alerts import short_id_chars, standing, what
+from tests.harness.ledger import alert as ledger_alert
 from tests.unit.cli.conftest import Program
 
 
@@ -120,3 +122,27 @@ def test_ids_are_cut_only_as_far_as_they_differ() -> None:
     assert short_id_chars(["01900000-0000-7", "01900000-0001-7"]) == 13
     assert short_id_chars([f"{same}1", f"{same}2"]) == 36
     assert short_id_chars([]) == 13
+
+
+def test_notes_and_assignment_are_shown_with_the_alert(running: Program) -> None:
+    first = running.lines("alerts", "list")[0]["id"]
+    assert running("alerts", "note", first[:14], "asked the night\x1b shift") == 0
+    assert running.out == f"{first}: noted\n"
+    assert running("alerts", "assign", first, "bob") == 0
+    assert running.out == f"{first}: assigned to bob\n"
+    assert running("alerts", "show", first) == 0
+    assert "asked the night\\x1b shift" in running.out
+    assert "assigned to" in running.out
+    assert running.lines("alerts", "assign", first, "-")[0]["assignee"] is None
+    assert running("alerts", "assign", first, "-") == 0
+    assert running.out == f"{first}: assigned to nobody\n"
+    assert running("alerts", "note", first, " ") == 2
+
+
+def test_an_escalated_alert_says_so_as_long_as_it_is_open() -> None:
+    one = msgspec.structs.replace(
+        ledger_alert(1, severity="critical"), escalated_at_ns=5, gathered=True, count=7
+    )
+    assert standing(one) == "open (escalated)"
+    assert standing(msgspec.structs.replace(one, status="resolved")) == "resolved"
+    assert what(one) == f"{one.title}: 7 more"

@@ -29,3 +29,7 @@ def test_killed_roles_lose_nothing_and_store_nothing_twice() -> None:
 
 def test_no_secret_of_a_command_line_is_found_anywhere() -> None:
     kept("secrets")
+
+
+def test_ordinary_work_raises_no_grave_alert() -> None:
+    kept("benign")

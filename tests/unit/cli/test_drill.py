@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from sentinair.cli import drill as drill_command
-from sentinair.cli import drill_run
 from sentinair.cli.drill_acts import FileAct
 from sentinair.cli.drill_plan import Planned
 from sentinair.cli.drill_run import Runner
@@ -41,7 +40,6 @@ def watching(running: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "scratch").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     monkeypatch.setattr(drill_command, "_HOME", tmp_path / "scratch")
-    monkeypatch.setattr(drill_run, "WAIT_SECS", 0.1)
     monkeypatch.setattr(Runner.__init__, "__defaults__", (0.1,))
     compiled = compile_settings(Settings(), running.state, (folder,))
     write_compiled(running.state / "run" / "sensor.msgpack", compiled)

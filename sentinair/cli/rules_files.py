@@ -95,11 +95,11 @@ def listed(read: RulesRead) -> Iterator[Listed]:
     counted = {
         id_: one.head.title for one in reversed(read.correlations) for id_ in reversed(one.rules)
     }
+    by = {id_: counted.get(id_, "a correlation that is refused") for id_ in read.silent}
     for rule in read.rules:
-        silent = rule.id in read.silent
-        yield _rule(rule, counted.get(rule.id, "a correlation that is refused") if silent else None)
+        yield _rule(rule, by.get(rule.id))
     for one in read.correlations:
-        yield _correlation(one, counted[one.head.id] if one.head.id in read.silent else None)
+        yield _correlation(one, by.get(one.head.id))
     refused: dict[str, list[Fault]] = {}
     for fault in read.faults:
         file, _, line = fault.where.rpartition(":")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.detector import detector
@@ -256,3 +259,63 @@ def test_files_that_did_not_change_are_not_parsed_again_unless_a_placeholder_did
     (tmp_path / "a.yml").unlink()
     read_rules(tmp_path, known=known)
     assert len(known) == 1
+
+
+def test_the_manuals_example_is_a_correlation() -> None:
+    manual = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```yaml\n(title:(?:(?!```).)*)```", manual, re.DOTALL)
+    named = (
+        base("a").replace("name: a", "name: way_out"),
+        base("b").replace("name: b", "name: medium"),
+    )
+    joined, faults = resolved("---\n".join([*named, example]).encode())
+    assert [str(fault) for fault in faults] == []
+    assert len(joined.correlations) == 1
+
+
+def test_correlations_on_each_other_have_an_end() -> None:
+    parts = [base("a")]
+    for number in range(20):
+        below = "a" if not number else f"n{number - 1}"
+        parts.append(
+            f"title: T{number}\nname: n{number}\ncorrelation:\n  type: event_count\n"
+            f"  rules: [{below}]\n  timespan: 1m\n  condition: {{gte: 2}}\n"
+        )
+    assert not resolved("---\n".join(parts[:16]).encode())[1]
+    assert "more than 16 correlations" in str(resolved("---\n".join(parts[::-1]).encode())[1][0])
+
+
+LINES = text(GOOD + "\naliases: {User: {a: User, b: Image}}\ngenerate: true").decode().splitlines()
+ODD = st.sampled_from(
+    [
+        "",
+        "[]",
+        "{}",
+        "null",
+        "'x'",
+        "-1",
+        "1.5",
+        "yes",
+        "[a, [b]]",
+        "{a: {b: c}}",
+        "a and (b",
+        "*x",
+        "- x",
+        "9" * 30,
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, len(LINES) - 1), ODD, st.booleans()), min_size=1, max_size=4)
+)
+def test_whatever_a_file_says_it_is_read_or_refused(changes: list[tuple[int, str, bool]]) -> None:
+    lines = list(LINES)
+    for number, odd, behind_key in changes:
+        key, sign, _ = lines[number].partition(": ")
+        lines[number] = f"{key}{sign or ': '}{odd}" if behind_key else f"  {odd}"
+    joined, faults = resolved("\n".join(lines).encode())
+    assert all(re.search(r":\d+$", fault.where) for fault in faults)
+    assert all(fault.remedy for fault in faults), [str(fault) for fault in faults]
+    assert joined.correlations or faults or not any("correlation" in line for line in lines)

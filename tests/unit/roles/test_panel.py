@@ -302,6 +302,23 @@ def test_after_a_start_windows_wait_for_what_senders_held(state: Path, folder: P
     bed.close()
 
 
+def test_a_detection_whose_events_are_gone_from_the_record_is_counted(
+    state: Path, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(folder, "c.yml", text(FEW, ""))
+    bed = Bed(state, rules=folder)
+    peer = bed.connect("execs")
+    peer.hello()
+    peer.batch([ran(1)], lane="vital", source="cnproc")
+    late = overdue.Overdue(bed.commits, bed.alerts, lambda _id: None, bed.new_id)
+    late.tick(bed.panel.detectors, later(0))
+    late.tick(bed.panel.detectors, later(20))
+    assert late.unplaced == 1
+    assert "no longer in the record" in caplog.text
+    assert alerts(bed) == []
+    bed.close()
+
+
 def test_a_folder_is_looked_at_every_five_seconds_and_no_more(folder: Path) -> None:
     watch = FolderWatch(folder)
     assert not watch.changed(0)

@@ -26,7 +26,17 @@ from sentinair.detect.sigma.pattern import Pattern, longest_literal
 from sentinair.detect.sigma.rule import All, Item, Not, Rule, Test, items
 from sentinair.model.event import ACTIONS, CREATE, RENAME, WRITE, FileEvent
 
-__all__ = ["FileGate", "Need", "TextGate", "all_needs", "judged_actions", "needs", "worth"]
+__all__ = [
+    "NAMED",
+    "FileGate",
+    "Need",
+    "TextGate",
+    "all_needs",
+    "is_named",
+    "judged_actions",
+    "needs",
+    "worth",
+]
 
 # Fields a gate can look at, by log source; flags are booleans and as good as a very long literal.
 _TEXT_FIELDS: Final = {
@@ -36,6 +46,8 @@ _TEXT_FIELDS: Final = {
 }
 _FLAGS: Final = frozenset({"SetUid", "SetGid", "Memfd", "Deleted"})
 _FLAG_WORTH: Final = 100
+NAMED: Final = ("Image", "ParentImage")
+_NAME_WORTH: Final = 50
 _BY_DEFAULT: Final = CREATE | WRITE | RENAME
 
 
@@ -69,8 +81,19 @@ def needs(test: Test, logsource: str) -> frozenset[Need] | None:
 
 
 def worth(one: frozenset[Need]) -> int:
-    """How rarely it is fulfilled by chance: its shortest literal decides."""
-    return min(_FLAG_WORTH if need.op == "flag" else len(need.literal) for need in one)
+    """How rarely it is fulfilled by chance, and how cheaply that is seen: the worst of its members decides."""
+    return min(_worth(need) for need in one)
+
+
+def _worth(need: Need) -> int:
+    if need.op == "flag":
+        return _FLAG_WORTH
+    return _NAME_WORTH if is_named(need) else len(need.literal)
+
+
+def is_named(need: Need) -> bool:
+    """Whether it fixes the program's name, which one look-up finds: the literal ends a path, from a slash on."""
+    return need.field in NAMED and need.op in ("endswith", "equals") and "/" in need.literal
 
 
 def _item_needs(item: Item, logsource: str) -> frozenset[Need] | None:

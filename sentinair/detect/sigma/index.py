@@ -8,16 +8,15 @@ nothing follows (say, only a `not`) is always asked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sentinair.detect.fields import PROCESS_CREATION, Texts, command_line, fold, text_of
-from sentinair.detect.sigma.gate import Need, all_needs, worth
+from sentinair.detect.sigma.gate import NAMED, Need, all_needs, is_named, worth
 from sentinair.detect.sigma.rule import Test
 from sentinair.model.process import Process
 
 __all__ = ["ProcessIndex"]
 
-_NAMED: Final = ("Image", "ParentImage")
 R = TypeVar("R")
 
 
@@ -26,7 +25,7 @@ class ProcessIndex(Generic[R]):
 
     def __init__(self, rules: Iterable[tuple[R, Test]]) -> None:
         self._always: list[int] = []
-        self._names: dict[str, dict[str, list[int]]] = {field: {} for field in _NAMED}
+        self._names: dict[str, dict[str, list[int]]] = {field: {} for field in NAMED}
         self._texts: dict[tuple[str, str], dict[str, list[int]]] = {}  # by field and op
         self._flags: dict[str, list[int]] = {}
         self._rules: list[R] = []
@@ -45,9 +44,9 @@ class ProcessIndex(Generic[R]):
         if not sets:
             self._always.append(number)
             return
-        named = [found for found in sets if all(_is_named(need) for need in found)]
+        named = [found for found in sets if all(is_named(need) for need in found)]
         for need in min(named, key=len) if named else max(sets, key=worth):
-            if _is_named(need):
+            if is_named(need):
                 name = need.literal.rpartition("/")[2]
                 self._names[need.field].setdefault(name, []).append(number)
             elif need.op == "flag":
@@ -84,11 +83,6 @@ class ProcessIndex(Generic[R]):
 
 def _path(exe: bytes | None) -> str:
     return "" if exe is None else fold(text_of(exe))
-
-
-def _is_named(need: Need) -> bool:
-    """It fixes the program's name: the literal ends a path, from a slash on."""
-    return need.field in _NAMED and need.op in ("endswith", "equals") and "/" in need.literal
 
 
 def _fulfils(text: str, op: str, literal: str) -> bool:

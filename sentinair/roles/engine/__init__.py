@@ -10,6 +10,8 @@ spine       between the sockets and the judge: senders, held batches, receipts, 
 senders     one connection of sensor or execs: hello, numbering, receipts; form checks what they say
 join        who did it: process table, and the short wait for a late answer
 judge       mask, detect, alert: what an event means; hashes knows contents by their hash
+panel       the detectors, made anew when rules change (folder_watch); memory keeps what they remember
+overdue     what detectors find when time has passed
 rescans     a listing against the known files: what happened while nobody looked
 gaps        losses and their repair
 commits     group commit, and what to do when the disk refuses

@@ -152,6 +152,8 @@ class AlertManager:
             lambda mark, alert: mark not in self._untold and not self._is_near(alert, now_ns)
         ):
             self._forget(mark)
+        while (excess := self._live.excess()) is not None:  # answers can bring alerts back
+            changes += self._drop(excess)
         return changes
 
     def flush(self) -> list[AlertChange]:

@@ -33,3 +33,7 @@ def test_no_secret_of_a_command_line_is_found_anywhere() -> None:
 
 def test_ordinary_work_raises_no_grave_alert() -> None:
     kept("benign")
+
+
+def test_a_flood_of_one_rule_is_few_rows_with_the_right_count() -> None:
+    kept("flood")

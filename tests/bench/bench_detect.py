@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from sentinair.detect.gaps import GapDetector
-from sentinair.detect.sigma.files import load_rules
 from sentinair.detect.secrets import Masker
 from sentinair.detect.sigma.detector import SigmaDetector
+from sentinair.detect.sigma.files import load_rules
 from sentinair.model.alert import Joined
 from sentinair.model.event import CREATE, WRITE, FileEvent, FileState, ProcessEvent
 from sentinair.model.process import Parent, Process

@@ -135,7 +135,9 @@ class _Joiner:
                     line = draft.alias_lines[alias]
                     what = f"the alias {alias!r} speaks of {name!r}, which is none of its rules"
                     names = [one for one, _ in draft.names]
-                    self._add(draft, line, what, mean(name, names) or f"its rules: {', '.join(names)}")
+                    self._add(
+                        draft, line, what, mean(name, names) or f"its rules: {', '.join(names)}"
+                    )
                 else:
                     found.setdefault(alias, {})[id_] = field
         return found

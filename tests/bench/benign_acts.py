@@ -37,6 +37,7 @@ echo "$missing" >"$WORK/../installed"
 _PURGE: Final = r"""
 [ -f "$WORK/../installed" ] || exit 0
 export DEBIAN_FRONTEND=noninteractive
+export SUDO_FORCE_REMOVE=yes  # where root has no password, sudo refuses to go
 apt-get -y -q -o DPkg::Lock::Timeout=60 purge $(cat "$WORK/../installed")
 """
 _GIT: Final = r"""
@@ -69,8 +70,8 @@ rm -f /usr/local/bin/benign-tool
 """
 _TAR: Final = r"""
 from=/usr/share/doc
-[ "$MANY" -gt 1 ] && from=/usr
-tar -cf - "$from" 2>/dev/null | wc -c
+[ "$MANY" -gt 1 ] && from="/usr/bin /usr/lib /usr/share /usr/sbin"
+tar -cf - $from 2>/dev/null | wc -c
 tar -czf doc.tgz /usr/share/common-licenses && tar -tzf doc.tgz >/dev/null && mkdir out && tar -xzf doc.tgz -C out
 """
 _ROTATE: Final = r"""

@@ -8,13 +8,15 @@ import subprocess
 import time
 from pathlib import Path
 
+import msgspec
+
 from sentinair.model.alert import Alert
 from tests.bench.bed import Promises, need_root, workplace
 from tests.bench.benign_acts import ACTS, Act
 from tests.bench.figures import Figures
 from tests.harness.agent import Agent
 
-SIZES = {"small": (1, 1), "full": (8, 3)}  # how much of everything, how often
+SIZES = {"small": (1, 1), "full": (8, 2)}  # how much of everything, how often
 MEDIUM_LIMIT = 5
 PATIENCE_SECS = 600.0  # of one act
 SETTLE_SECS = 20.0  # others may be at work on this machine, and then it never does
@@ -35,7 +37,7 @@ def run(size: str) -> Figures:
         promises.keep(agent.process_marker() is not None, "what happened is stored in the end")
         alerts = agent.stored.alerts()
         events = agent.stored.head()[0] - before
-    ours = [alert for alert in alerts if not _is_elsewhere(alert)]
+    ours = [alert for alert in alerts if not _is_elsewhere(alert, folder)]
     counts = {
         level: sum(one.severity == level for one in ours)
         for level in ("critical", "high", "medium", "low")
@@ -83,14 +85,16 @@ def _done(act: Act, work: Path, many: int) -> float | str:
     )
 
 
-def _is_elsewhere(alert: Alert) -> bool:
-    """Whether somebody else on this machine did it: its chain of parents is known, and we are not in it.
+def _is_elsewhere(alert: Alert, folder: Path) -> bool:
+    """Whether somebody else on this machine did it: its parents are known, and we are not among them.
 
-    What was left behind by its parents and taken over by init counts as ours.
+    What was left behind by its parents and taken over by init is ours if anything about it lies in folder.
     """
     process = alert.details.get("process")
     parents = (process.get("parents") or []) if isinstance(process, dict) else []
-    return len(parents) > 1 and os.getpid() not in [parent["pid"] for parent in parents]
+    if not parents or os.getpid() in [parent["pid"] for parent in parents]:
+        return False
+    return len(parents) > 1 or bytes(folder) not in msgspec.json.encode(alert)
 
 
 def _told(alert: Alert) -> Figures:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinair.cli.moments import ago, as_moment, local, offset, parse, short, span
+from sentinair.cli.moments import ago, as_moment, length, local, offset, parse, short, span
 from sentinair.errors import UsageFault
 
 NOW = 1_800_000_000 * 10**9
@@ -115,3 +115,12 @@ def test_an_option_that_is_no_time_is_a_usage_error() -> None:
     refused = CliRunner().invoke(show, ["--since", "soon"])
     assert refused.exit_code == 2
     assert "'soon' is not a time" in refused.output
+
+
+def test_a_length_of_time_is_so_many_seconds() -> None:
+    assert [length(text) for text in ("90s", "15m", "2h", "3d", " 1w ")] == [
+        90, 900, 7200, 259_200, 604_800,
+    ]  # fmt: skip
+    for wrong in ("", "2", "h", "-2h", "2026-01-01"):
+        with pytest.raises(UsageFault, match="is no length of time"):
+            length(wrong)

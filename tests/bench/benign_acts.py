@@ -31,8 +31,9 @@ new=hello
 missing=$(for name in $new; do dpkg -s "$name" >/dev/null 2>&1 || echo "$name"; done)
 $apt install --reinstall $again || exit 3
 [ -z "$missing" ] && exit 0
+dpkg-query -W -f '${Package}\n' | sort >before
 $apt install $missing || exit 3
-echo "$missing" >"$WORK/../installed"
+dpkg-query -W -f '${Package}\n' | sort | comm -13 before - >"$WORK/../installed"
 """
 _PURGE: Final = r"""
 [ -f "$WORK/../installed" ] || exit 0

@@ -55,7 +55,7 @@ def _stick(image: Path) -> None:
         return
     with image.open("wb") as file:
         file.truncate(16 << 20)
-    _run("mkfs.exfat", "-q", str(image))
+    _run("mkfs.exfat", str(image))
 
 
 def _source() -> Path:

@@ -16,9 +16,10 @@ from typing import Final
 from tests.bench.figures import ROOT
 from tests.rig.machine import NICE, pack, rig_folder
 
-__all__ = ["make_bundle"]
+__all__ = ["STICK", "make_bundle"]
 
 HOME: Final = "opt/sentinair"
+STICK: Final = "opt/stick.img"
 PYTHON: Final = "/usr/bin/python3"
 PLACES: Final = {  # in systemd/ of the checkout: where it goes
     "sentinair*.service": "etc/systemd/system",
@@ -39,11 +40,22 @@ def make_bundle() -> Path:
         (tree / place).mkdir(parents=True, exist_ok=True)
         for path in (source / "systemd").glob(pattern):
             shutil.copy(path, tree / place)
+    _stick(tree / STICK)
     for path in (tree / "etc").rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     image = rig_folder() / "bundle.ext4"
     pack(tree, image)
     return image
+
+
+def _stick(image: Path) -> None:
+    """A small exFAT file system, if this machine can make one."""
+    image.unlink(missing_ok=True)
+    if shutil.which("mkfs.exfat") is None:
+        return
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    _run("mkfs.exfat", str(image))
 
 
 def _source() -> Path:

@@ -152,6 +152,8 @@ class Guest:
 
     def verified(self) -> dict[str, Any]:
         answer = self.machine.run(f"{PROGRAM} verify --json", PATIENCE_SECS)
+        if not answer.out:
+            raise RigFault(f"verify gave {answer.status}: {answer.err}")
         told: dict[str, Any] = msgspec.json.decode(answer.out)
         return told
 

@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 import pytest
 
-from tests.rig.bundle import make_bundle
-from tests.rig.guest import UNITS, Guest
+from tests.rig.bundle import STICK, make_bundle
+from tests.rig.guest import PROGRAM, UNITS, Guest
 from tests.rig.machine import Machine, why_not
 
 FIGURES: Final = os.environ.get("SENTINAIR_GUEST_FIGURES")  # set by the campaign; a file
@@ -168,3 +168,25 @@ def test_after_a_power_cut_the_record_verifies_and_tells_of_it(
     report = guest.verified()
     assert report["ok"], report
     figures["records_verified"] = report["head"]["seq"]
+
+
+def test_an_exfat_stick_is_watched_and_its_writers_are_named(
+    guest: Guest, figures: dict[str, object]
+) -> None:
+    if guest.machine.run(f"test -e /{STICK} && modprobe exfat").status:
+        pytest.skip("no exFAT: mkfs.exfat here, the module in the guest")
+    point = "/usr/local/stick"  # below what is watched
+    gaps = guest.rows(GAPS)
+    guest.machine.must(f"mkdir {point} && mount -o loop /{STICK} {point}")
+    guest.until(
+        lambda: point in str(guest.status()["roles"]["sensor"]["note"]), "note on the stick"
+    )
+    figures["exfat"] = guest.status()["roles"]["sensor"]["note"]
+    guest.machine.must(f"echo x > {point}/written && mv {point}/written {point}/moved")
+    guest.until(lambda: guest.changes(f"{point}/moved") > 0, "name on the stick")
+    told = guest.machine.must(f"{PROGRAM} events list --kind file --limit 0 --json").splitlines()
+    written = [msgspec.json.decode(line)["data"] for line in told if f'"{point}/written"' in line]
+    by = {event["process"]["exe"] for event in written if "write" in event["actions"]}
+    assert any("sh" in str(exe) for exe in by), by
+    guest.machine.must(f"umount {point}")
+    assert guest.rows(GAPS) == gaps

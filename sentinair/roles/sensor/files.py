@@ -128,7 +128,7 @@ class FanotifyFiles:
         self._directories = Directories(watch.directory)
         self._records = Records(self._directories, pidfds=level.pidfds)
         self._nameless: Nameless | None = None
-        self._without_state = watch_of(settings, table.read(), with_state=False)
+        self._settings = settings
         self._marks = Marks(self._group, watch, self._directories, self._keep_nameless)
         self._reading = frozenset(map(os.fsencode, settings.files.read_watch))
         self._unmarked: dict[bytes, str] = {}  # of _reading: why their opening is not seen
@@ -205,8 +205,9 @@ class FanotifyFiles:
             if not wanted:
                 return Kept((), {})
             module = importlib.import_module("sentinair.roles.sensor.nameless")
+            without_state = watch_of(self._settings, mounts, with_state=False)
             try:
-                made: Nameless = module.Nameless(self.watch, self._without_state)
+                made: Nameless = module.Nameless(self.watch, without_state)
             except OSError as fault:
                 return Kept((), dict.fromkeys(wanted, fault.strerror or str(fault)))
             self._nameless = made

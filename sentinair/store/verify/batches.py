@@ -24,6 +24,8 @@ __all__ = ["BatchSum", "Batches", "Gone"]
 
 _EVENTS: Final = "SELECT id, stream, time, lane, seq, process, body FROM events"
 _AHEAD: Final = 512  # rows read at once
+_MAX_ID: Final = (1 << 63) - 1
+_MAX_ROWS: Final = 1 << 20  # of a batch that goes the short way
 _PROCESSES: Final = "SELECT id, time, body FROM processes"
 _decode = msgspec.json.Decoder(Body[BatchData]).decode
 Find = Callable[[int, str], None]
@@ -89,16 +91,15 @@ class Batches:
             known.streams.extend(data.streams)
         if self._uptos and seq <= self._uptos[-1]:
             self._note_gone(data, self._forgotten[bisect.bisect_left(self._uptos, seq)].seq)
+        elif not 0 < count == last - first + 1 <= _MAX_ROWS:
+            self._check_events(seq, data)
         else:
             # The short way for what is in order; anything else goes the long way.
             at = self._at
             self._at = end = at + count
             rows = self._read_ahead(at, count) if end > len(self._ahead) else self._ahead[at:end]
-            if (
-                len(rows) == count == last - first + 1
-                and (not rows or rows[0][0] == first)
-                and batch_digest(rows) == data.digest
-            ):
+            in_place = len(rows) == count and rows[0][0] == first
+            if in_place and batch_digest(rows) == data.digest:
                 known.events += count
             else:
                 self._check_events(seq, data)
@@ -126,12 +127,14 @@ class Batches:
         first, last, count = data.first, data.last, data.count
         if last - first + 1 != count:
             self._find(seq, f"names events {first} to {last} but counts {count}")
-        if count <= 0:
+        if count <= 0 or not 0 < first <= last <= _MAX_ID:
+            if count > 0:
+                self._find(seq, f"names events {first} to {last}, which cannot be")
             return
         ask = self._connection.execute
         rows = ask(f"{_EVENTS} WHERE id BETWEEN ? AND ? ORDER BY id", (first, last)).fetchall()
         self.sum.events += len(rows)
-        if batch_digest(rows) != data.digest:
+        if len(rows) != count or batch_digest(rows) != data.digest:
             self._find(seq, _difference("events", len(rows), count, first, last))
         self._rows = ask(f"{_EVENTS} WHERE id > ? ORDER BY id", (last,))
         self._ahead, self._at = [], 0
@@ -147,6 +150,9 @@ class Batches:
     def _check_processes(self, seq: int, data: BatchData) -> None:
         first, count = data.process_first, data.process_count
         last = first + count - 1
+        if not 0 < count <= last <= _MAX_ID:
+            self._find(seq, f"names {count} processes from {first} on, which cannot be")
+            return
         if self._processes is None:
             self._processes = self._connection.execute(
                 f"{_PROCESSES} WHERE id >= ? ORDER BY id", (first,)
@@ -160,7 +166,7 @@ class Batches:
                 f"{_PROCESSES} WHERE id > ? ORDER BY id", (last,)
             )
         self.sum.processes += len(rows)
-        if batch_digest(rows) != data.process_digest:
+        if len(rows) != count or batch_digest(rows) != data.process_digest:
             self._find(seq, _difference("processes", len(rows), count, first, last))
 
 

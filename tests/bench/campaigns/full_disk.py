@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -21,6 +22,7 @@ OPTIONS = {"bytes": "size=48m", "inodes": "nr_inodes=64"}
 SIZES = {"small": (4.0, NEEDS[1:3]), "full": (60.0, NEEDS)}  # seconds each need is watched
 STARTS_PER_MIN = 3
 RECOVERY_SECS = 40.0  # a retry every 30 s, and some time to work
+REASON_SECS = 30.0
 
 
 def run(size: str) -> Figures:
@@ -123,7 +125,7 @@ def _endured(
         f"{name}: at most {STARTS_PER_MIN} starts a minute, not {engines} in {secs:g} s",
     )
     promises.keep("Traceback" not in said, f"{name}: a traceback is shown")
-    reason = None if ended else _reason(agent)
+    reason = None if ended else _reason_given(agent, tree)
     promises.keep(ended or bool(reason), f"{name}: status says why nothing is written")
     _free(disk)
     came = None if ended else wait_for(lambda: _stored(agent, tree), RECOVERY_SECS, pause_secs=0.2)
@@ -135,6 +137,16 @@ def _endured(
         "writing_again_secs": None if came is None else round(came, 1),
         "said": said[-300:],
     }
+
+
+def _reason_given(agent: Agent, tree: Path) -> str | None:
+    """Why nothing is written, once the room that was left for the log is used up, too."""
+    deadline, numbers = time.monotonic() + REASON_SECS, itertools.count()
+    while (reason := _reason(agent)) is None and time.monotonic() < deadline:
+        for number in itertools.islice(numbers, 100):
+            (tree / f"more{number}").touch()
+        time.sleep(0.2)
+    return reason
 
 
 def _reason(agent: Agent) -> str | None:

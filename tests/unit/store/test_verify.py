@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import sqlite3
 import sys
@@ -10,14 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sentinair.errors import DataFault, StorageFault
 from sentinair.model.record import Stamp
+from sentinair.store.access import open_read_only
 from sentinair.store.chain import GENESIS, Head, build, leaf_of, link_of
 from sentinair.store.events import LaneKey
 from sentinair.store.verify import helper as verify_helper
 from sentinair.store.verify import tasks as verify_tasks
+from sentinair.store.verify.batches import Batches
 from sentinair.store.verify.plan import make_plan
 from sentinair.store.verify.report import Report, verify
 from sentinair.store.verify.tasks import perform_all
@@ -387,3 +391,58 @@ def test_the_second_process_serves_tasks_until_its_input_ends(state: Path, tmp_p
         frames = list(iter(lambda: verify_helper._receive(stream), None))
     assert len(frames) == 4
     assert frames[0] == frames[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "count", "told"),
+    [
+        (1, 0, 0, []),
+        (-7, -5, 3, ["which cannot be"]),
+        (1, 0, -1, ["names events 1 to 0 but counts -1"]),
+        (1, 10**12, 10**12, ["10 rows are there"]),
+        (1, 10**30, 10**30, ["which cannot be"]),
+        (1, 5, 4, ["names events 1 to 5 but counts 4", "5 rows are there"]),
+    ],
+)
+def test_a_batch_that_counts_strangely_is_told_and_ends_nothing(
+    tmp_path: Path, first: int, last: int, count: int, told: list[str]
+) -> None:
+    maker = LedgerMaker(tmp_path / "state")
+    maker.commit(maker.file_events(10))
+    maker.close()
+    found: list[str] = []
+    with closing(open_read_only(tmp_path / "state" / "ledger.db")) as connection:
+        (stored,) = connection.execute(
+            "SELECT body FROM ledger WHERE kind = 'events.batch' ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        body = msgspec.json.decode(stored)
+        forged = {"first": first, "last": last, "count": count, "process_count": 0}
+        body["data"] |= forged
+        batches = Batches(connection, make_plan(connection), lambda _, what: found.append(what))
+        batches.take(2, json.dumps(body, separators=(",", ":")).encode())
+        assert len(found) == len(told)
+        assert all(any(word in what for what in found) for word in told), found
+        batches.take(3, stored)  # the next one is read as if nothing had been
+        assert [what for what in found[len(told) :] if "events begin with" not in what] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "count"), [(1, -1), (0, 1), (1, 10**12), (1, 10**30), (10**30, 1)]
+)
+def test_a_batch_that_names_strange_processes_is_told(
+    tmp_path: Path, first: int, count: int
+) -> None:
+    maker = LedgerMaker(tmp_path / "state")
+    maker.commit(maker.file_events(10))
+    maker.close()
+    found: list[str] = []
+    with closing(open_read_only(tmp_path / "state" / "ledger.db")) as connection:
+        (stored,) = connection.execute(
+            "SELECT body FROM ledger WHERE kind = 'events.batch'"
+        ).fetchone()
+        body = msgspec.json.decode(stored)
+        body["data"] |= {"process_first": first, "process_count": count}
+        batches = Batches(connection, make_plan(connection), lambda _, what: found.append(what))
+        batches.take(2, json.dumps(body, separators=(",", ":")).encode())
+    assert len(found) == 1
+    assert "process" in found[0]

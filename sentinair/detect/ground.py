@@ -16,7 +16,4 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     rules_dir: Path  # *.yml below it are rules
     state_dir: Path  # the agent's own: what others write there is an alert
     users: Mapping[int, str] = {}  # uid to login name; a uid that is missing shows as its number
-    kept: dict[
-        str, object
-    ] = {}  # by detector: what its factory keeps for the next time it is called
     partial: bool = False  # rule files with faults are left out; else they are refused all together

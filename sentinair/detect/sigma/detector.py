@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, cast
+from typing import Final
 
 from sentinair.detect.fields import FILE_EVENT, PROCESS_CREATION, EventView, Texts, View
 from sentinair.detect.ground import Ground
+from sentinair.detect.sigma.apart import read_apart
 from sentinair.detect.sigma.correlate import Correlator
-from sentinair.detect.sigma.files import Known, read_rules
 from sentinair.detect.sigma.gate import FileGate, judged_actions
 from sentinair.detect.sigma.index import ProcessIndex
 from sentinair.detect.sigma.kept import dump, take_over
@@ -188,8 +188,7 @@ def detector(ground: Ground) -> SigmaDetector:
 
     Raises ConfigFault with every fault of every file; with ground.partial only if no rule at all can be used.
     """
-    known = cast(Known, ground.kept.setdefault(SigmaDetector.name, {}))
-    read = read_rules(ground.rules_dir, known=known)
+    read = read_apart(ground.rules_dir)
     if read.faults and not (ground.partial and read.rules):
         raise ConfigFault(list(read.faults))
     return SigmaDetector(

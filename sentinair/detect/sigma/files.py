@@ -21,7 +21,6 @@ from sentinair.settings.guarded import check_folder, read_guarded
 __all__ = [
     "SUFFIXES",
     "FileRead",
-    "Known",
     "Placeholders",
     "RulesRead",
     "load_rules",
@@ -54,10 +53,6 @@ class FileRead(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...]
     drafts: tuple[Draft, ...]
     faults: tuple[Fault, ...]
-
-
-Known = dict[str, tuple[bytes, FileRead]]
-"""By path: digest of what a file held when it was read last, and what came of it."""
 
 
 def read_file(text: bytes, file: str, placeholders: Placeholders | None = None) -> FileRead:
@@ -108,20 +103,14 @@ def read_placeholders(text: bytes, file: str) -> tuple[Placeholders, list[Fault]
     return found, faults.found
 
 
-def read_rules(
-    directory: Path, first: Sequence[Path] = (), known: Known | None = None
-) -> RulesRead:
+def read_rules(directory: Path, first: Sequence[Path] = ()) -> RulesRead:
     """Every *.yml and *.yaml below directory; one called placeholders is no rule but read_placeholders'.
 
     A folder that cannot be read is a fault too, and so is a folder or a file that others could have written: who
     changes a rule can blind the agent.
     first: files elsewhere that are read as if they stood there, and win where ids are the same.
-    known: what an earlier call found, and this one leaves for the next: files that did not change are not parsed again.
     """
-    folder = _Folder(directory, first, {} if known is None else known)
-    if known is not None:
-        known.clear()
-        known.update(folder.read)
+    folder = _Folder(directory, first)
     resolved = resolve(folder.rules.values(), folder.drafts)
     return RulesRead(
         tuple(folder.rules.values()),
@@ -135,14 +124,11 @@ def read_rules(
 class _Folder:
     """Everything below one folder, file by file."""
 
-    def __init__(self, directory: Path, first: Sequence[Path], known: Known) -> None:
+    def __init__(self, directory: Path, first: Sequence[Path]) -> None:
         self.rules: dict[str, Rule] = {}
         self.drafts: list[Draft] = []
         self.faults: list[Fault] = []
         self.digest = hashlib.sha256()
-        self.read: Known = {}
-        self._known = known
-        self._named = hashlib.sha256()  # over the placeholders, which come first
         self._files: dict[str, str] = {}  # id to file
         self._placeholders: Placeholders = {}
         try:
@@ -174,10 +160,9 @@ class _Folder:
         if path.stem == _PLACEHOLDERS:
             named, faults = read_placeholders(text, str(path))
             self._placeholders |= named
-            self._named.update(text)
             self.faults += faults
             return
-        read = self._parsed(text, str(path))
+        read = read_file(text, str(path), self._placeholders)
         self.faults += read.faults
         for rule in read.rules:
             if self._is_new(rule.id, str(path)):
@@ -185,14 +170,6 @@ class _Folder:
         for draft in read.drafts:
             if self._is_new(draft.correlation.head.id, str(path)):
                 self.drafts.append(draft)
-
-    def _parsed(self, text: bytes, file: str) -> FileRead:
-        digest = hashlib.sha256(self._named.digest() + text).digest()
-        before = self._known.get(file)
-        if before is None or before[0] != digest:
-            before = digest, read_file(text, file, self._placeholders)
-        self.read[file] = before
-        return before[1]
 
     def _is_new(self, id_: str, file: str) -> bool:
         other = self._files.get(id_)

@@ -160,9 +160,18 @@ def _any_of(tests: Sequence[TextTest]) -> TextTest:
 
 
 def _regex(value: str, flags: str) -> TextTest:
-    found = compile_regex(value, flags)
-    if isinstance(found, str):  # refused when the rule was read
-        raise ValueError(found)  # noqa: TRY004
+    """Made ready when a text is held against it for the first time: RE2 costs 3 MB, and most are never asked."""
+    made: TextTest | None = None
+
+    def found(text: str) -> bool:
+        nonlocal made
+        if made is None:
+            compiled = compile_regex(value, flags)
+            if isinstance(compiled, str):  # refused when the rule was read
+                raise ValueError(compiled)
+            made = compiled
+        return made(text)
+
     return found
 
 

@@ -9,7 +9,7 @@ from sentinair.detect.sigma.pattern import Pattern
 __all__ = ["Adjust", "All", "Any", "Example", "Item", "Not", "Rule", "Test", "items"]
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(msgspec.Struct, frozen=True, tag=True):
     """One line of a selection: `field|op: values`."""
 
     field: str  # "": any field, for keywords
@@ -24,19 +24,19 @@ class Item(msgspec.Struct, frozen=True):
     how: str = "equals"  # for fieldref: equals contains startswith endswith
 
 
-class All(msgspec.Struct, frozen=True):
+class All(msgspec.Struct, frozen=True, tag=True):
     """Holds if every part holds."""
 
     parts: tuple[Test, ...]
 
 
-class Any(msgspec.Struct, frozen=True):
+class Any(msgspec.Struct, frozen=True, tag=True):
     """Holds if one part holds."""
 
     parts: tuple[Test, ...]
 
 
-class Not(msgspec.Struct, frozen=True):
+class Not(msgspec.Struct, frozen=True, tag=True):
     """Holds if its part does not."""
 
     part: Test

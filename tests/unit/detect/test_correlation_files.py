@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sentinair.detect.ground import Ground
+from sentinair.detect.sigma.apart import read_apart
 from sentinair.detect.sigma.detector import detector
-from sentinair.detect.sigma.files import Known, read_file, read_rules
+from sentinair.detect.sigma.files import read_file, read_rules
 from sentinair.errors import ConfigFault
 from tests.unit.detect.correlations import IDS, OWN, SEC, base, correlation, resolved, text
 
@@ -238,29 +240,6 @@ def test_collections_of_the_older_kind_are_refused() -> None:
     assert read.rules == ()
 
 
-def test_files_that_did_not_change_are_not_parsed_again_unless_a_placeholder_did(
-    tmp_path: Path,
-) -> None:
-    tmp_path.chmod(0o755)
-    known: Known = {}
-    wanted = base("a").replace("CommandLine|contains: a", "User|expand: '%admins%'")
-    (tmp_path / "a.yml").write_text(wanted)
-    (tmp_path / "b.yml").write_text(base("b"))
-    (tmp_path / "placeholders.yml").write_text("admins: [root]\n")
-    a, b = read_rules(tmp_path, known=known).rules
-    assert all(
-        one is two for one, two in zip(read_rules(tmp_path, known=known).rules, (a, b), strict=True)
-    )
-    (tmp_path / "b.yml").write_text(base("c"))
-    rules = read_rules(tmp_path, known=known).rules
-    assert (rules[0] is a, rules[1].title) == (True, "C")
-    (tmp_path / "placeholders.yml").write_text("admins: [ann]\n")
-    assert read_rules(tmp_path, known=known).rules[0].test != a.test
-    (tmp_path / "a.yml").unlink()
-    read_rules(tmp_path, known=known)
-    assert len(known) == 1
-
-
 def test_the_manuals_example_is_a_correlation() -> None:
     manual = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```yaml\n(title:(?:(?!```).)*)```", manual, re.DOTALL)
@@ -319,3 +298,15 @@ def test_whatever_a_file_says_it_is_read_or_refused(changes: list[tuple[int, str
     assert all(re.search(r":\d+$", fault.where) for fault in faults)
     assert all(fault.remedy for fault in faults), [str(fault) for fault in faults]
     assert joined.correlations or faults or not any("correlation" in line for line in lines)
+
+
+def test_rules_read_in_a_process_of_their_own_are_the_same(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "a.yml").write_text(base("a"))
+    (tmp_path / "b.yml").write_text("nonsense: [")
+    here, apart = read_rules(tmp_path), read_apart(tmp_path)
+    assert apart.rules == tuple(replace(rule, examples=()) for rule in here.rules)
+    assert (apart.correlations, apart.silent) == (here.correlations, here.silent)
+    assert apart.digest == here.digest
+    assert [str(fault) for fault in apart.faults] == [str(fault) for fault in here.faults]
+    assert len(apart.faults) == 1

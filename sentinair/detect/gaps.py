@@ -100,8 +100,8 @@ class GapDetector:
                     "Find out who or what the named process is before you end it.",
                     "Compare the record's head with the last copy kept on another machine.",
                 ),
-                techniques=("T1070", "T1562.001"),
-                tactics=("defense-evasion",),
+                techniques=("T1070", "T1685"),
+                tactics=("stealth", "defense-impairment"),
             ),
         )
 
@@ -127,7 +127,7 @@ def _altered(event: TamperEvent) -> Detection:
             "Look at the disk's own health, and at who was logged in since the last good check.",
         ),
         techniques=("T1070",),
-        tactics=("defense-evasion",),
+        tactics=("stealth",),
     )
 
 
@@ -156,7 +156,7 @@ def _lost(event: GapEvent) -> Detection:
             "Look at what was busy then: `sentinair events list --since 1h`.",
             "If it returns under ordinary load, raise files.max_queued_events or processes.receive_buffer_bytes.",
         ),
-        tactics=("defense-evasion",),
+        tactics=("defense-impairment",),
         group=(event.source, event.reason),
     )
 

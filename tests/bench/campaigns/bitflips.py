@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.bench.bed import Promises
 from tests.bench.bitflips import FULL_BYTES, measure
 from tests.bench.figures import Figures
+from tests.harness.flips import PAGE_BYTES
 
 SIZES = {
     "small": (256, 60, 1),
@@ -24,6 +25,10 @@ def run(size: str) -> Figures:
             "flips": spread.flips,
             "told": dict(spread.told),
             "missed": len(spread.missed),
+            "missed_at": [
+                f"{one.kind}, byte {one.offset % PAGE_BYTES}, bit {one.bit}"
+                for one in spread.missed[:50]
+            ],
             "ledger_row_flips": rows.flips,
             "ledger_row_missed": len(rows.missed),
             "secs": round(secs),

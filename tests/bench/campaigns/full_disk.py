@@ -87,12 +87,11 @@ def _free(disk: Path) -> None:
 def _need(disk: Path, before: bool, secs: float, name: str, promises: Promises) -> Figures:
     tree = disk.parent / f"{disk.name}-tree"
     tree.mkdir()
-    agent = Agent(disk, watch=[tree])
+    # Configuration and logs lie on another disk: they must be readable when this one is full.
+    agent = Agent(disk.parent / f"{disk.name}-logs", watch=[tree])
+    agent.state = disk / "state"
     if before:
         _fill(disk)
-    # Its logs lie on another disk: they must be readable when this one is full.
-    agent.folder = disk.parent / f"{disk.name}-logs"
-    agent.folder.mkdir()
     try:
         if not before:
             agent.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Final
 
@@ -15,6 +15,9 @@ __all__ = ["check_search", "compare", "rebuilt"]
 
 _NAME: Final = "alert_search"
 _SHADOWS: Final = ("data", "idx", "config")
+_STRUCTURE: Final = 10  # row of it that lists the segments
+_COOKIE_BYTES: Final = 4  # changes with every setting of the index
+_MAX_LEVELS, _MAX_SEGMENTS = 64, 2000  # FTS5_MAX_LEVEL, FTS5_MAX_SEGMENT
 _AVERAGES: Final = 1  # row of the shadow table `data` that counts rows and tokens (fts5_index.c)
 _VOCABULARY: Final = "SELECT term, doc FROM temp.vocabulary"
 _VOCABULARY_TABLE: Final = (
@@ -52,6 +55,7 @@ def compare(
 ) -> None:
     """Hold the stored index against one that is rebuilt()."""
     _check_structure(connection, find)
+    _check_segments(connection, find)
     for table, where in (("config", ""), ("data", f"WHERE id = {_AVERAGES}")):
         query = f"SELECT * FROM {_NAME}_{table} {where}"  # noqa: S608 — constants
         if _rows(connection, query) != _rows(memory, query):
@@ -76,6 +80,39 @@ def _rows(connection: sqlite3.Connection, query: str) -> list[tuple[object, ...]
         tuple(b"" if type(value) is bytes and not value.strip(b"\0") else value for value in row)
         for row in connection.execute(query)
     ]
+
+
+def _check_segments(connection: sqlite3.Connection, find: Callable[[str], None]) -> None:
+    """The list of segments: its settings were never changed, and each segment begins at a page.
+
+    How often it was written decides when FTS5 merges and nothing else; that number alone nobody can tell.
+    Source: fts5_index.c, "structure record".
+    """
+    query = f"SELECT block FROM {_NAME}_data WHERE id = {_STRUCTURE}"  # noqa: S608 — constants
+    for (block,) in connection.execute(query):
+        numbers = _varints(bytes(block[_COOKIE_BYTES:]))
+        levels, segments, _writes = next(numbers), next(numbers), next(numbers)
+        whole = not any(block[:_COOKIE_BYTES]) and levels <= _MAX_LEVELS
+        for _ in range(min(levels, _MAX_LEVELS)):
+            _merged, count = next(numbers), next(numbers)
+            whole = whole and count <= segments
+            for _ in range(min(count, _MAX_SEGMENTS)):
+                _id, first, last = next(numbers), next(numbers), next(numbers)
+                whole = whole and 0 < first <= last
+        if not whole:
+            find("its list of segments was changed")
+
+
+def _varints(raw: bytes) -> Iterator[int]:
+    """SQLite's variable-length integers below 2^56; zeros behind the end."""
+    number = 0
+    for byte in raw:
+        number = number << 7 | byte & 0x7F
+        if byte < 0x80:
+            yield number
+            number = 0
+    while True:
+        yield 0
 
 
 def _create(memory: sqlite3.Connection) -> None:

@@ -154,6 +154,16 @@ def test_without_ledger_or_key_there_is_one_clear_fault(honest: Path, tmp_path: 
         ("INSERT INTO alert_search(rowid, text) VALUES(77777, 'ghost')", "search index", "ghost"),
         ("DELETE FROM alert_search_data WHERE id > 10", "search index", ""),
         ("UPDATE alert_search_config SET v = 9", "search index", ""),
+        (
+            "UPDATE alert_search_data SET block = CAST(x'00000100' || substr(block, 5) AS BLOB) WHERE id = 10",
+            "search index",
+            "segments",
+        ),
+        (
+            "UPDATE alert_search_data SET block = substr(block, 1, 4) || x'ffffffffffff7f' WHERE id = 10",
+            "search index",
+            "",
+        ),
     ],
 )  # fmt: skip
 def test_what_was_changed_is_found_and_named(

@@ -18,7 +18,7 @@ from sentinair.detect.secret_options import PROGRAMS, SQL_PROGRAMS, OptionNames,
 from sentinair.detect.secret_text import MASK, mask_text
 from sentinair.model.process import Parent, Process
 
-__all__ = ["MASK", "Masker", "mask_argv"]
+__all__ = ["MASK", "Masker"]
 
 # In lower case, anywhere.
 _WORDS: Final = (
@@ -151,8 +151,3 @@ def _unquoted(word: bytes) -> bytes:
     if len(word) > 1 and word[:1] in {b"'", b'"'} and word[-1:] == word[:1]:
         return word[1:-1]
     return word
-
-
-def mask_argv(argv: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bool]:
-    """(argv with secrets replaced by ***, was anything replaced), by the built-in forms alone."""
-    return Masker().argv(argv)

@@ -25,6 +25,7 @@ RECORD_KINDS: Final = (
     "alert.noted",
     "alert.assigned",
     "alert.escalated",
+    "detection.unplaced",
     "suppression.added",
     "suppression.counted",
     "suppression.removed",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness.agent import Agent, wait_for
+from tests.harness.agent import Agent, separated_agent, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,14 +21,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def agent() -> Iterator[Agent]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sentinair-commands-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the role users must pass
-        (folder / "watched").mkdir()
-        made = Agent(folder / "agent", watch=[folder / "watched"])
-        made.folder.chmod(0o755)
-        with made:
-            yield made
+    with separated_agent() as made:
+        yield made
 
 
 def lines(agent: Agent, *words: str) -> list[dict[str, Any]]:

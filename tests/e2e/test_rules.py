@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from sentinair.ipc.control import call
-from tests.harness.agent import Agent, wait_for
+from tests.harness.agent import Agent, separated_agent, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -66,14 +65,8 @@ correlation:
 
 @pytest.fixture
 def agent() -> Iterator[Agent]:
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sentinair-rules-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the role users must pass
-        (folder / "watched").mkdir()
-        made = Agent(folder / "agent", watch=[folder / "watched"])
-        made.folder.chmod(0o755)
-        with made:
-            yield made
+    with separated_agent() as made:
+        yield made
 
 
 def put(agent: Agent, name: str, content: str) -> Path:

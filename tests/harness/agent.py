@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -21,7 +23,7 @@ from sentinair.ipc.control import call
 from tests.bench.proctree import command_line, cpu_secs, exact_cpu_secs, pss_mb, tree
 from tests.harness.stored import Stored
 
-__all__ = ["ROLES", "ROOT", "Agent", "NotReady", "wait_for"]
+__all__ = ["ROLES", "ROOT", "Agent", "NotReady", "separated_agent", "wait_for"]
 
 ROOT: Final = Path(__file__).parents[2]
 ROLES: Final = ("sensor", "execs", "engine", "api", "forwarder")
@@ -276,3 +278,16 @@ class Agent:
         after = self.stored.last_event()
         subprocess.run(["/bin/true", word], check=True)
         return wait_for(lambda: self.stored.holds("process", word.encode(), after), secs)
+
+
+@contextmanager
+def separated_agent() -> Iterator[Agent]:
+    """An agent in a folder that the role users can reach; watches one empty folder beside it."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sentinair-agent-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "watched").mkdir()
+        made = Agent(folder / "agent", watch=[folder / "watched"])
+        made.folder.chmod(0o755)
+        with made:
+            yield made

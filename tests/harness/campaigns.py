@@ -9,7 +9,7 @@ import pytest
 
 from tests.bench.campaign import run
 
-__all__ = ["NEEDS", "kept"]
+__all__ = ["NEEDS", "broken"]
 
 NEEDS = [
     pytest.mark.slow,
@@ -18,6 +18,6 @@ NEEDS = [
 ]
 
 
-def kept(name: str) -> None:
-    """Runs campaign name; fails with every promise that did not hold."""
-    assert run(name, "small")["broken"] == []
+def broken(name: str) -> object:
+    """Runs campaign name; returns every promise that did not hold, [] if all did."""
+    return run(name, "small")["broken"]

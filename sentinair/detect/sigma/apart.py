@@ -11,15 +11,18 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 import sentinair
 from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.rule import Rule
-from sentinair.errors import Fault, StorageFault
+from sentinair.errors import ConfigFault, Fault
 
-__all__ = ["Told", "read_apart"]
+__all__ = ["MAX_SECS", "Told", "read_apart"]
+
+MAX_SECS: Final = 10.0  # the engine waits meanwhile; its watchdog has 20 s
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -39,20 +42,34 @@ class Told(msgspec.Struct, frozen=True):
 def read_apart(directory: Path) -> Told:
     """Every rule file below directory, and what is wrong with them.  Takes some 0.5 s for a hundred files.
 
-    Raises StorageFault if the process cannot be started or ends early.
+    Raises ConfigFault if the process cannot be started, ends early or takes longer than MAX_SECS.
     """
     # -P: the working directory, which anybody may have chosen, is no place to import from.
     command = [sys.executable, "-P", "-m", __name__, os.fspath(directory)]
     home = os.fspath(Path(sentinair.__file__).parent.parent)
-    done = subprocess.run(
-        command, capture_output=True, env=os.environ | {"PYTHONPATH": home}, check=False
-    )
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip()[-200:]
-        raise StorageFault(
-            f"the rules cannot be read: {said}", where=os.fspath(directory), remedy="see above"
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            env=os.environ | {"PYTHONPATH": home},
+            timeout=MAX_SECS,
+            check=False,
         )
-    return msgspec.msgpack.decode(done.stdout, type=Told)
+    except (OSError, subprocess.TimeoutExpired) as fault:  # no memory, no process left, a hung disk
+        raise _unread(directory, str(fault)) from fault
+    if done.returncode:
+        raise _unread(directory, done.stderr.decode(errors="replace").strip()[-200:])
+    try:
+        return msgspec.msgpack.decode(done.stdout, type=Told)
+    except msgspec.DecodeError as fault:
+        raise _unread(directory, str(fault)) from fault
+
+
+def _unread(directory: Path, why: str) -> ConfigFault:
+    remedy = "see the host's memory and disk; `sentinair rules reload` tries again"
+    return ConfigFault(
+        [Fault(f"the rules cannot be read: {why}", where=os.fspath(directory), remedy=remedy)]
+    )
 
 
 def _written(directory: Path) -> bytes:

@@ -15,7 +15,7 @@ from sentinair.detect.sigma.parse import parse_rule
 from sentinair.detect.sigma.resolve import resolve
 from sentinair.detect.sigma.rule import Rule
 from sentinair.detect.sigma.selection import read_value
-from sentinair.errors import ConfigFault, Fault, SentinairError
+from sentinair.errors import Fault, SentinairError
 from sentinair.settings.guarded import check_folder, read_guarded
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "FileRead",
     "Placeholders",
     "RulesRead",
-    "load_rules",
     "read_file",
     "read_placeholders",
     "read_rule",
@@ -191,11 +190,3 @@ def _unreadable(path: Path, fault: SentinairError | OSError) -> Fault:
         where=str(path),
         remedy="rules must be readable by the engine's user",
     )
-
-
-def load_rules(directory: Path) -> tuple[Rule, ...]:
-    """Every rule below directory.  Raises ConfigFault with all that is wrong, if anything is."""
-    read = read_rules(directory)
-    if read.faults:
-        raise ConfigFault(list(read.faults))
-    return read.rules

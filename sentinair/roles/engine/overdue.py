@@ -36,7 +36,6 @@ class Overdue:
         self._recall = recall
         self._new_id = new_id
         self._from_ns: int | None = None
-        self.unplaced = 0  # detections whose events the record no longer had
 
     def tick(self, detectors: Iterable[Detector], stamp: Stamp) -> None:
         """Once a second.  While the disk refuses, windows stay open: what could be found could not be told."""
@@ -54,8 +53,13 @@ class Overdue:
         event_id = detection.event_ids[-1] if detection.event_ids else None
         stored = None if event_id is None else self._recall(event_id)
         if stored is None:
-            self.unplaced += 1
             log.error("no alert for %s: its events are no longer in the record", detection.rule_id)
+            what = {
+                "rule": detection.rule_id,
+                "title": detection.title,
+                "severity": detection.severity,
+            }
+            self._commits.record("detection.unplaced", what)
             return
         joined = Joined(stored.event, stored.process, stored.id)
         self._commits.alert(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -310,3 +311,12 @@ def test_rules_read_in_a_process_of_their_own_are_the_same(tmp_path: Path) -> No
     assert apart.digest == here.digest
     assert [str(fault) for fault in apart.faults] == [str(fault) for fault in here.faults]
     assert len(apart.faults) == 1
+
+
+@pytest.mark.parametrize("program", ["/nonexistent/python", "/bin/false", "/bin/true"])
+def test_a_process_that_cannot_read_the_rules_is_a_fault_of_the_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises(ConfigFault, match="cannot be read"):
+        read_apart(tmp_path)

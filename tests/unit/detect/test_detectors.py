@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sentinair.detect.fields import FIELDS, FILE_EVENT, PROCESS_CREATION, EventView
 from sentinair.detect.gaps import LOST, OWN_STATE, GapDetector
 from sentinair.detect.sigma.detector import CompiledRule, SigmaDetector, detect
-from sentinair.detect.sigma.files import load_rules, read_rule
+from sentinair.detect.sigma.files import read_rule, read_rules
 from sentinair.detect.sigma.gate import needs
 from sentinair.detect.sigma.rule import Rule
 from sentinair.model.alert import Detection, Joined
@@ -29,7 +29,7 @@ from sentinair.model.event import (
 from sentinair.model.process import Parent, Process
 from tests.harness.strategies import events, processes
 
-RULES = load_rules(Path(__file__).parents[3] / "config" / "rules")
+RULES = read_rules(Path(__file__).parents[3] / "config" / "rules").rules
 SIGMA = SigmaDetector(RULES, {0: "root"})
 PARENT = Parent(1, 2, b"/usr/sbin/sshd", (b"sshd:", b"x"))
 BASH = Process(

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinair.detect.secrets import Masker, mask_argv
+from sentinair.detect.secrets import Masker
 from sentinair.model.process import Parent, Process
 
+mask_argv = Masker().argv
 S = "hunter2Zx"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEhunter2Zx\nAAAA\n-----END RSA PRIVATE KEY-----"

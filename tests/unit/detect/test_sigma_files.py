@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.detector import detector
-from sentinair.detect.sigma.files import load_rules, read_rule, read_rules
+from sentinair.detect.sigma.files import read_rule, read_rules
 from sentinair.detect.sigma.nodes import MAX_BYTES
 from sentinair.detect.sigma.rule import items
 from sentinair.errors import ConfigFault
@@ -161,7 +161,7 @@ def test_all_faults_of_a_folder_come_at_once(tmp_path: Path) -> None:
     assert len(read.rules) == 1
     assert len(read.faults) == 3
     with pytest.raises(ConfigFault) as caught:
-        load_rules(tmp_path)
+        detector(Ground(rules_dir=tmp_path, state_dir=tmp_path))
     assert "bad.yml:1" in str(caught.value)
     assert "is that of" in str(caught.value)
     assert caught.value.exit_status == 78

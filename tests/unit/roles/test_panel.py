@@ -12,7 +12,7 @@ import pytest
 from sentinair.detect.ground import Ground
 from sentinair.detect.sigma.detector import detector
 from sentinair.errors import ConfigFault
-from sentinair.model.alert import Alert
+from sentinair.model.alert import SEVERITIES, Alert
 from sentinair.model.event import ProcessEvent
 from sentinair.model.process import Process
 from sentinair.model.record import Stamp
@@ -302,7 +302,7 @@ def test_after_a_start_windows_wait_for_what_senders_held(state: Path, folder: P
     bed.close()
 
 
-def test_a_detection_whose_events_are_gone_from_the_record_is_counted(
+def test_a_detection_whose_events_are_gone_from_the_record_is_a_record(
     state: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(folder, "c.yml", text(FEW, ""))
@@ -313,7 +313,10 @@ def test_a_detection_whose_events_are_gone_from_the_record_is_counted(
     late = overdue.Overdue(bed.commits, bed.alerts, lambda _id: None, bed.new_id)
     late.tick(bed.panel.detectors, later(0))
     late.tick(bed.panel.detectors, later(20))
-    assert late.unplaced == 1
+    bed.commits.commit()
+    (told,) = bed.records("detection.unplaced")
+    assert isinstance(told, dict)
+    assert told["severity"] in SEVERITIES
     assert "no longer in the record" in caplog.text
     assert alerts(bed) == []
     bed.close()

@@ -11,10 +11,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
-from sentinair.cli.reading import connected
 from sentinair.errors import StorageFault
 from sentinair.settings.guarded import sync
-from sentinair.store.access import claim
+from sentinair.store.access import claim, open_as_reader
 from sentinair.store.recover import set_aside
 from sentinair.store.schema import APPLICATION_ID, expected_objects, stored_objects
 
@@ -28,7 +27,7 @@ def damage(database: Path) -> list[str]:
 
     Raises StorageFault or PermissionFault if it cannot be opened at all.
     """
-    with closing(connected(database)) as connection:
+    with closing(open_as_reader(database)) as connection:
         found = []
         try:
             (mark,) = connection.execute("PRAGMA application_id").fetchone()
@@ -50,7 +49,7 @@ def copy(database: Path, target: Path) -> None:
     Raises StorageFault or PermissionFault.
     """
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    with closing(connected(database)) as source:
+    with closing(open_as_reader(database)) as source:
         try:
             # Made first, so that nobody reads what sqlite3_open would make with the umask's mode.
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sentinair.detect.ground import Ground
+from sentinair.kernel.procfs import start
 from sentinair.model.alert import Detection, Joined, Match
 from sentinair.model.event import (
     ATTRIB,
@@ -19,6 +20,7 @@ from sentinair.model.event import (
     TamperEvent,
     action_names,
 )
+from sentinair.model.process import Process
 from sentinair.model.text import shown
 
 __all__ = ["ALTERED", "LOST", "OWN_STATE", "GapDetector", "detector"]
@@ -37,6 +39,9 @@ _REASONS: Final = {
     "restart": "the agent was not running",
 }
 _SEVERITY: Final = {"restart": "low"}  # stopping and starting the agent is ordinary work
+_START_SLACK: Final = (
+    2  # ticks between a fork event and the kernel's own start time of the same process
+)
 # A reader of the database opens its shared-memory index for writing (SQLite, wal.html, section "Shared Memory");
 # the index holds no truth, SQLite rebuilds it.
 _HARMLESS_SUFFIX: Final = b"-shm"
@@ -45,13 +50,14 @@ _HARMLESS_SUFFIX: Final = b"-shm"
 class GapDetector:
     """Raises an alert for every gap, for a record that is not as it was written, and for changes to the state directory by anyone but the agent.
 
-    The sensor drops the agent's own writes; what still arrives is somebody else's.
+    The sensor drops what the roles write themselves; of the rest, what the engine has started is its own, too.
     """
 
     name = "gap"
 
-    def __init__(self, state_dir: bytes) -> None:
-        """state_dir: absolute path, raw."""
+    def __init__(self, state_dir: bytes, engine: tuple[int, int]) -> None:
+        """state_dir: absolute path, raw, without symlinks.  engine: its pid and start."""
+        self._engine = engine
         self._state = state_dir
         self._below = state_dir.rstrip(b"/") + b"/"
 
@@ -59,11 +65,10 @@ class GapDetector:
         """Detections for one event; empty for the usual event."""
         event = joined.event
         if isinstance(event, FileEvent):
-            if self._is_ours(event.path) or (
+            ours = self._is_ours(event.path) or (
                 event.old_path is not None and self._is_ours(event.old_path)
-            ):
-                return self._touched(event)
-            return ()
+            )
+            return self._touched(event) if ours and not self._is_child(joined.process) else ()
         if isinstance(event, TamperEvent):
             return (_altered(event),)
         return (_lost(event),) if isinstance(event, GapEvent) else ()
@@ -74,6 +79,16 @@ class GapDetector:
 
     def _is_ours(self, path: bytes) -> bool:
         return path.startswith(self._below) or path == self._state
+
+    def _is_child(self, process: Process | None) -> bool:
+        """Whether the engine started it: SQLite in our own full check opens -wal for writing because it may."""
+        pid, start = self._engine
+        return process is not None and any(
+            parent.pid == pid
+            and parent.start is not None
+            and abs(parent.start - start) <= _START_SLACK
+            for parent in process.parents
+        )
 
     def _touched(self, event: FileEvent) -> tuple[Detection, ...]:
         if not event.actions & _CHANGES:
@@ -162,5 +177,6 @@ def _lost(event: GapEvent) -> Detection:
 
 
 def detector(ground: Ground) -> GapDetector:
-    """The detector over ground.state_dir."""
-    return GapDetector(os.fsencode(ground.state_dir.absolute()))
+    """The detector over ground.state_dir, in the engine's own process."""
+    state = os.path.realpath(os.fsencode(ground.state_dir))
+    return GapDetector(state, (os.getpid(), start(os.getpid()) or 0))

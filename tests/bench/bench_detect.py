@@ -55,7 +55,7 @@ def measure(count: int) -> Figures:
     began = time.perf_counter()
     rules = read_rules(ROOT / "config" / "rules").rules
     load_ms = round((time.perf_counter() - began) * 1000, 1)
-    sigma, gap, masker = SigmaDetector(rules), GapDetector(b"/var/lib/sentinair"), Masker()
+    sigma, gap, masker = SigmaDetector(rules), GapDetector(b"/var/lib/sentinair", (1, 0)), Masker()
     plain = [_file(b"/srv/data/dir%d/file%d.txt" % (n % 100, n)) for n in range(count)]
     hits = [_file(b"/etc/passwd") for _ in range(count // 10)]
     execs = [_process(n, (b"touch", b"/srv/data/file%d" % n, b"--no-create")) for n in range(count)]

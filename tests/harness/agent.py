@@ -270,14 +270,22 @@ class Agent:
         return None
 
     def process_marker(self, secs: float = 60.0) -> float | None:
-        """Runs one process and waits until it is stored, and with it all that was read before it.
+        """Runs a process and waits until it is stored, and with it all that was read before it.
 
-        Returns how many seconds that took, or None if it did not come within secs.
+        Again each second: one that ends before its arguments are read is stored without its word.
+        Returns how many seconds that took, or None if none came within secs.
         """
         word = f"marker-{os.urandom(8).hex()}"
         after = self.stored.last_event()
-        subprocess.run(["/bin/true", word], check=True)
-        return wait_for(lambda: self.stored.holds("process", word.encode(), after), secs)
+        began = time.monotonic()
+        while time.monotonic() - began < secs:
+            subprocess.run(["/bin/true", word], check=True)
+            if (
+                wait_for(lambda: self.stored.holds("process", word.encode(), after), 1.0)
+                is not None
+            ):
+                return time.monotonic() - began
+        return None
 
 
 @contextmanager

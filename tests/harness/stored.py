@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from sentinair.kernel.rights import mere_reader
 from sentinair.model.alert import Alert
 from sentinair.model.event import (
     ClockEvent,
@@ -29,7 +29,6 @@ from sentinair.model.process import Process
 
 __all__ = ["Gap", "Row", "Stored", "ask"]
 
-NOBODY: Final = 65_534
 TRIES: Final = 20
 _STORED = FileEvent | ProcessEvent | GapEvent | HashEvent | WriterEvent | ClockEvent | Scanned
 _events = msgspec.msgpack.Decoder(_STORED)
@@ -40,23 +39,6 @@ _alerts = msgspec.json.Decoder(Alert)
 _ROWS = """SELECT e.id, s.source, e.time, e.lane, e.seq, e.body, p.body FROM events e
   JOIN streams s ON s.id = e.stream LEFT JOIN processes p ON p.id = e.process
   WHERE s.kind = ? AND e.id > ? ORDER BY e.id"""
-
-
-@contextmanager
-def _as_reader(path: Path) -> Iterator[None]:
-    """This thread reaches files as nobody in the group of path: setfsuid(2), which other threads do not notice."""
-    try:
-        group = os.stat(path).st_gid
-    except OSError:
-        group = 0
-    libc = ctypes.CDLL(None)
-    before = libc.setfsgid(group)
-    libc.setfsuid(NOBODY)
-    try:
-        yield
-    finally:
-        libc.setfsuid(0)
-        libc.setfsgid(before)
 
 
 def ask(connection: sqlite3.Connection, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -118,7 +100,7 @@ class Stored:
         if os.geteuid() != 0:
             return self._opened()
         try:
-            with _as_reader(self.path):
+            with mere_reader(self.path.stat().st_gid):
                 return self._opened()
         except sqlite3.OperationalError:  # no engine there that keeps -shm: nobody will be told
             return self._opened()

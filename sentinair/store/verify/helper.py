@@ -22,7 +22,7 @@ import msgspec
 
 import sentinair
 from sentinair.errors import StorageFault
-from sentinair.store.access import open_read_only
+from sentinair.store.access import open_as_reader
 from sentinair.store.chain import Head
 from sentinair.store.ledger import read_head
 from sentinair.store.verify.plan import Plan
@@ -153,7 +153,7 @@ def serve(database: Path, requests: IO[bytes], answers: IO[bytes]) -> None:
     """The second process: tasks until the requests end."""
     plan: Plan | None = None
     decode = msgspec.msgpack.Decoder(_Snapshot | _Work).decode
-    with closing(open_read_only(database)) as connection:
+    with closing(open_as_reader(database)) as connection:
         while (raw := _receive(requests)) is not None:
             asked = decode(raw)
             if isinstance(asked, _Snapshot):

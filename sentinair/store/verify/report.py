@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.store.access import LEDGER, open_read_only
+from sentinair.store.access import LEDGER, open_as_reader
 from sentinair.store.chain import EMPTY, Head
 from sentinair.store.keys import ENROLMENT_FILE
 from sentinair.store.seals import read_enrolment
@@ -81,7 +81,7 @@ def verify(
     """
     database = path / LEDGER if path.is_dir() else path
     anchors = read_enrolment(public_key or database.parent / "keys" / ENROLMENT_FILE)
-    with closing(open_read_only(database)) as connection:
+    with closing(open_as_reader(database)) as connection:
         connection.execute("BEGIN")
         if processes > 1 and _records(connection) >= _PARALLEL_RECORDS:
             # Imported when it is used only: the engine verifies too, and never needs a second process.

@@ -87,7 +87,7 @@ def test_what_is_renamed_into_a_suppressed_place_is_told() -> None:
 
 def _own_state(severity: str = "critical") -> Detection:
     event = FileEvent(seen_ns=0, mono_ns=0, path=b"/state/ledger.db", actions=WRITE, pid=5)
-    (found,) = GapDetector(b"/state").judge(Joined(event, None))
+    (found,) = GapDetector(b"/state", (1, 0)).judge(Joined(event, None))
     return replace(found, severity=severity)
 
 

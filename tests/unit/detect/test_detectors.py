@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from tests.harness.strategies import events, processes
 
 RULES = read_rules(Path(__file__).parents[3] / "config" / "rules").rules
 SIGMA = SigmaDetector(RULES, {0: "root"})
+ENGINE = (400, 7000)
 PARENT = Parent(1, 2, b"/usr/sbin/sshd", (b"sshd:", b"x"))
 BASH = Process(
     pid=5, ppid=1, start=9, exe=b"/usr/bin/bash", argv=(b"bash", b"-l"), cwd=b"/root", uid=0,
@@ -231,7 +233,7 @@ def gap(reason: str = "overflow", lost: int | None = None) -> list[Detection]:
         seen_ns=0, mono_ns=0, gap_id=b"12345678", source="fanotify", reason=reason, lost=lost,
         since_ns=0, until_ns=1,
     )  # fmt: skip
-    return list(GapDetector(b"/var/lib/s").judge(Joined(event, None)))
+    return list(GapDetector(b"/var/lib/s", ENGINE).judge(Joined(event, None)))
 
 
 def test_lost_events_are_an_alert_with_the_count_if_it_is_known() -> None:
@@ -254,7 +256,7 @@ def test_a_restart_of_the_agent_is_told_in_a_low_voice() -> None:
 
 
 def test_a_stranger_in_the_agents_state_is_critical() -> None:
-    own = GapDetector(b"/var/lib/s")
+    own = GapDetector(b"/var/lib/s", ENGINE)
     for path in (b"/var/lib/s/ledger.db", b"/var/lib/s", b"/var/lib/s/keys/epoch"):
         for actions in (CREATE, WRITE, ATTRIB, RENAME, DELETE):
             (found,) = own.judge(Joined(changed(path, actions), BASH))
@@ -265,8 +267,24 @@ def test_a_stranger_in_the_agents_state_is_critical() -> None:
     assert list(own.judge(Joined(away, BASH)))
 
 
+def test_what_the_engine_started_is_no_stranger_in_its_state() -> None:
+    own = GapDetector(b"/var/lib/s", ENGINE)
+    opened = changed(b"/var/lib/s/ledger.db-wal", WRITE)
+
+    def child(*parents: Parent) -> Joined:
+        return Joined(opened, msgspec.structs.replace(BASH, parents=parents))
+
+    pid, start = ENGINE
+    runner = Parent(1, 1, b"/sbin/init")
+    assert list(own.judge(child(Parent(pid, start + 1, None), runner))) == []
+    assert list(own.judge(child(Parent(700, 5000, None), Parent(pid, start, None)))) == []
+    for stranger in (Parent(pid, start + 90, None), Parent(pid, None, None), runner):
+        assert list(own.judge(child(stranger))), stranger
+    assert list(own.judge(Joined(opened, None)))
+
+
 def test_readers_and_neighbours_of_the_state_are_left_alone() -> None:
-    own = GapDetector(b"/var/lib/s")
+    own = GapDetector(b"/var/lib/s", ENGINE)
     for event in (
         changed(b"/var/lib/s/ledger.db", OPEN),
         changed(b"/var/lib/s/ledger.db-shm", WRITE),

@@ -386,7 +386,7 @@ def test_a_step_of_the_wall_clock_is_a_record_and_no_gap(
 def test_a_record_that_was_changed_is_an_event_a_record_and_a_critical_alert(
     tmp_path: Path,
 ) -> None:
-    bed = Bed(tmp_path / "state", [GapDetector(bytes(tmp_path / "state"))])
+    bed = Bed(tmp_path / "state", [GapDetector(bytes(tmp_path / "state"), (1, 0))])
     bed.spine.judge.tampered("full check", "verify finds faults")
     assert [e.event.what for e in bed.events("tamper")] == ["verify finds faults"]  # type: ignore[attr-defined]
     assert len(bed.records("tamper")) == 1

@@ -9,8 +9,9 @@ import msgspec
 
 from sentinair.errors import Fault
 from sentinair.model.alert import Detection, Joined
+from sentinair.model.entry import Entry
 
-__all__ = ["Clock", "Detector", "FromRules", "Keeper", "Probe", "Reading"]
+__all__ = ["Clock", "Codec", "Detector", "FromRules", "Keeper", "Probe", "Reading"]
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -62,6 +63,34 @@ class Keeper(Protocol):
 
     def notes(self) -> dict[str, int]:
         """What it holds and what it had to let go, by name, for `status`."""
+        ...
+
+
+class Codec(Protocol):
+    """Turns entries into bytes.  Pure: no I/O, no clock, no memory from one entry to the next.
+
+    Nothing in a value can forge a field, a line, a frame or a cell; what had to be cut says its length and hash.
+    A file is begin(), then encode() of each entry with between() among them, then end().
+    """
+
+    name: str  # "cef"
+    suffix: str  # of files, ".cef"
+    lines: bool  # one entry is one line that stands alone, so files may be cut between any two
+
+    def begin(self, time_ns: int) -> bytes:
+        """What a file begins with; time_ns: wall clock."""
+        ...
+
+    def encode(self, entry: Entry) -> bytes:
+        """One entry, without what separates it from the next."""
+        ...
+
+    def between(self) -> bytes:
+        """What stands between two entries."""
+        ...
+
+    def end(self, count: int) -> bytes:
+        """What a file of count entries ends with."""
         ...
 
 

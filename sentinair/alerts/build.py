@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from sentinair.alerts.advice import general_steps
 from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.codecs import event_json
@@ -123,7 +124,7 @@ def build(
         first_seen_ns=event.seen_ns,
         last_seen_ns=event.seen_ns,
         why=tuple(shown(line) for line in detection.why),
-        next_steps=tuple(shown(line) for line in detection.next_steps),
+        next_steps=tuple(shown(line) for line in detection.next_steps or general_steps(event)),
         techniques=detection.techniques,
         tactics=detection.tactics,
         rule_author=detection.rule_author,

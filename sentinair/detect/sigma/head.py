@@ -54,6 +54,8 @@ _LEVELS: Final = {
     "critical": "critical",
 }
 _TECHNIQUE: Final = re.compile(r"t\d{4}(\.\d{3})?")
+_NONE_KNOWN: Final = frozenset({"", "-", "n/a", "none", "none known", "unknown"})
+_UNLIKELY: Final = frozenset({"unlikely", "highly unlikely", "very unlikely"})
 _DEFAULT_LEVEL: Final = "medium"
 _BY_NAME: Final = uuid.UUID("9a6cbe6e-0b0e-4f0c-8d5f-4d6b8a2c9f31")
 
@@ -93,7 +95,6 @@ def read_head(
             faults.add(root.line, f"the key {name} is missing", remedy)
     _check_texts(root, faults)
     techniques, tactics = _attack(_texts(root, "tags"))
-    harmless = _texts(root, "falsepositives")
     return Head(
         id=_id(root, faults),
         name=named,
@@ -106,8 +107,19 @@ def read_head(
         severity=_level(root, faults),
         techniques=techniques,
         tactics=tactics,
-        harmless=(f"Known to be harmless: {'; '.join(harmless)}.",) if harmless else (),
+        harmless=_harmless(_texts(root, "falsepositives")),
     )
+
+
+def _harmless(texts: Iterable[str]) -> tuple[str, ...]:
+    """One sentence on `falsepositives`; what the community writes for "I know of none" becomes words."""
+    words = [text.strip().rstrip(".") for text in texts]
+    known = [word for word in words if word.lower() not in _NONE_KNOWN | _UNLIKELY]
+    if known:
+        return (f"Known to be harmless: {'; '.join(known)}.",)
+    if any(word.lower() in _UNLIKELY for word in words):
+        return ("A harmless cause is unlikely, says who wrote the rule.",)
+    return ("Who wrote the rule knows of no harmless cause.",) if words else ()
 
 
 def text_at(root: Mapped, name: str) -> str | None:

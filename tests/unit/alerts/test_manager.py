@@ -270,7 +270,9 @@ def test_an_illegal_answer_says_what_is_allowed() -> None:
     alert = raised(alerts, ids())
     with pytest.raises(UsageFault, match="no such answer: nod"):
         alerts.answer("nod", alert, by="a", comment=None, now_ns=1)
-    with pytest.raises(UsageFault, match="an alert that is open cannot take reopen"):
+    with pytest.raises(
+        UsageFault, match="it is open, and only one that is .* resolved can be opened again"
+    ):
         alerts.answer("reopen", alert, by="a", comment=None, now_ns=1)
     with pytest.raises(UsageFault, match="4001 characters"):
         alerts.answer("resolve", alert, by="a", comment="x" * (MAX_COMMENT_CHARS + 1), now_ns=1)

@@ -149,13 +149,14 @@ class ProcessMonitor:
         )
 
     def _exited(self, pid: int, code: int, seen: int, mono: int) -> ProcessEvent:
-        known = self._descended(self._known.pop(pid, None) or Process(pid=pid))
+        known = self._known.pop(pid, None)
+        facts = Process(pid=pid) if known is None else self._descended(known)
         self._untold.discard(pid)
         return ProcessEvent(
             seen_ns=seen,
             mono_ns=mono,
             action="exit",
-            process=msgspec.structs.replace(known, exited=True),
+            process=msgspec.structs.replace(facts, exited=True),
             exit_code=code,
         )
 

@@ -18,7 +18,7 @@ def ready_line(status: object, notes: list[str], *, whatever: bool) -> str | Non
     refused = status.get("not_writing")
     if not whatever and (absent or (refused is None and not _proven(monitoring))):
         return None
-    faults = [f"{name} is not running" for name in absent]
+    faults = [f"{name} has not reported yet" for name in absent]
     if refused:
         faults.append(f"not writing: {refused}")
     works = [_working(probe) for probe in status["probes"] if probe["works"]]

@@ -278,8 +278,7 @@ class Engine:
         if self._selector.get_map().get(connection.socket) is not None:
             self._selector.unregister(connection.socket)
         if isinstance(connection, Sender):
-            ending = self._stop_by_ns is not None
-            log.info("%s %s: %s", connection.role, "has stopped" if ending else "went away", why)
+            log.info("%s went away: %s", connection.role, why)
             if self.spine is not None:
                 self.spine.gone(connection)
         connection.close()

@@ -29,3 +29,11 @@ def test_what_does_not_work_has_its_reason() -> None:
     probes = [{"name": "cnproc", "works": False, "reason": "no permission"}]
     line = ready_line({**STATUS, "probes": probes}, [], whatever=False)
     assert line == "ready | works: nothing | does not: cnproc: no permission"
+
+
+def test_a_role_that_takes_long_is_not_said_to_have_failed() -> None:
+    slow = {**STATUS, "roles": {"sensor": {"state": "absent"}}}
+    assert ready_line(slow, [], whatever=False) is None
+    line = ready_line(slow, [], whatever=True)
+    assert line is not None
+    assert line.startswith("ready with faults: sensor has not reported yet | works: ")

@@ -10,7 +10,7 @@ import click
 from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import offset, short
 from sentinair.cli.options import as_text, for_option, json_option
-from sentinair.cli.output import emit, table
+from sentinair.cli.output import ID_CHARS, emit, table
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import find_alert, reading
 from sentinair.codecs.suppression_json import render
@@ -21,8 +21,6 @@ from sentinair.model.text import shown
 from sentinair.store.suppressions import suppressions as recorded
 
 __all__ = ["suppressions"]
-
-ID_CHARS = 13  # of a UUIDv7: its whole time part, to the millisecond
 
 
 @click.group(cls=InOrder)

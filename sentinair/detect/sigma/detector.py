@@ -21,7 +21,7 @@ from sentinair.model.event import FileEvent, ProcessEvent
 from sentinair.model.ports import Reading
 from sentinair.model.process import Process
 
-__all__ = ["CompiledRule", "SigmaDetector", "detect", "detector"]
+__all__ = ["CompiledRule", "SigmaDetector", "detect", "detector", "judgement"]
 
 _CREATIONS: Final = frozenset({"exec", "inventory"})  # an inventory finds what began unseen
 

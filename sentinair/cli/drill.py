@@ -15,16 +15,16 @@ from typing import Final
 import click
 import msgspec
 
-from sentinair.cli import drill_run
 from sentinair.cli.drill_acts import Program
 from sentinair.cli.drill_host import Host
 from sentinair.cli.drill_plan import Planned, plan
+from sentinair.cli.drill_run import Runner
 from sentinair.cli.drill_score import Outcome, score, show
 from sentinair.cli.moments import short
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
-from sentinair.cli.reading import reading
+from sentinair.cli.reading import newest_alerts, reading
 from sentinair.cli.suppressions import Counted, counted_now
 from sentinair.codecs.times import from_rfc3339
 from sentinair.detect.sigma.files import RulesRead, read_rules
@@ -33,7 +33,7 @@ from sentinair.errors import ConfigFault, SentinairError, UsageFault
 from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.settings.compiled import read_compiled
-from sentinair.store.read import Reader
+from sentinair.store.read import AlertFilter, Reader
 
 __all__ = ["drill"]
 
@@ -124,7 +124,7 @@ def _drill(reader: Reader, rules: Sequence[Rule], token: str, host: Host) -> lis
             plan(rule, f"{token}-{number:04d}", program, host, folder)
             for number, rule in enumerate(rules)
         ]
-        return drill_run.Runner(reader, planned).run()
+        return Runner(reader, planned).run()
 
 
 def _explained(
@@ -149,7 +149,7 @@ def _explained(
 def _resolve(places: Places, reader: Reader, token: str, since_ns: int) -> None:
     """Answer what the drill raised, also beside the rules it drilled."""
     time.sleep(_AFTERMATH_SECS)
-    for alert in drill_run.raised(reader, since_ns):
+    for alert in newest_alerts(reader, AlertFilter(since_ns=since_ns)):
         own = alert.details.get("drill_token") == token or token.encode() in msgspec.json.encode(
             alert
         )

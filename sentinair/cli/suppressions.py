@@ -10,7 +10,7 @@ import click
 from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import offset, short
 from sentinair.cli.options import as_text, for_option, json_option
-from sentinair.cli.output import emit, table
+from sentinair.cli.output import ID_CHARS, emit, table
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import find_alert, reading
 from sentinair.codecs.suppression_json import render
@@ -24,8 +24,6 @@ __all__ = ["Counted", "counted_now", "suppressions"]
 
 Counted = dict[str, Any]
 """A suppression as suppression_json shows it, with what it has held back."""
-
-ID_CHARS = 13  # of a UUIDv7: its whole time part, to the millisecond
 
 
 @click.group(cls=InOrder)

@@ -291,6 +291,10 @@ class AlertManager:
         alert = self._recall(alert_id) if live is None else live.whole()
         if alert is None or alert.status != "open" or alert.escalated_at_ns is not None:
             return []
+        holding = self.circumstances.holding_since_ns
+        if holding is not None and alert.held_since_ns == holding:
+            self.escalation.put_off(alert, now_ns)
+            return []
         change = escalated(alert, now_ns)
         self.escalation.follow(alert, change.alert)
         return [self._kept(change, now_ns)]

@@ -48,6 +48,20 @@ def test_critical_alerts_wait_a_quarter_of_an_hour_only() -> None:
     assert counted.alert.escalated_at_ns == 900 * SECOND
 
 
+def test_what_a_maintenance_holds_is_escalated_after_it_only() -> None:
+    alerts = late()
+    alerts.circumstances.holding_since_ns = 0
+    held = raised(alerts, ids())
+    alerts._recall = {held.id: held}.get
+    alerts.take([detection(severity="critical")], joined(b"/c"), 1, 0, lambda: "c")
+    kinds = [(one.kind, one.alert.severity) for one in alerts.tick(4 * HOUR)]
+    assert kinds == [("alert.escalated", "critical")]  # its notice was never held
+    alerts.circumstances.holding_since_ns = None
+    assert alerts.tick(8 * HOUR - 1) == []
+    (change,) = alerts.tick(8 * HOUR)
+    assert (change.kind, change.alert.severity) == ("alert.escalated", "high")
+
+
 def test_an_alert_opened_again_waits_from_then_on() -> None:
     alerts = late()
     alert = raised(alerts, ids())

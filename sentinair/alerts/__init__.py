@@ -6,7 +6,7 @@
     manager        suppresses, merges, raises, opens again; coalesces updates; joins all below
     suppress       detections that people do not want to see for a time; glob matches their paths
     flood          what becomes of a rule that finds thousands of different things a minute
-    live           the alerts that may still merge, with room of their own for critical ones
+    live           the alerts that may still merge, with room of their own for critical ones, and when counts leave
     closed         the closed ones that still answer for their like
     answer         answers, notes, who is to look: alert in, change out
     escalate       what nobody has answered in time

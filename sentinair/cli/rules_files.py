@@ -12,6 +12,7 @@ import msgspec
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit, table
 from sentinair.cli.places import Places, pass_places
+from sentinair.detect.fields import NETWORK_CONNECTION
 from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.files import RulesRead, read_rules
 from sentinair.detect.sigma.reach import silence
@@ -27,7 +28,7 @@ __all__ = ["Listed", "check", "list_command", "listed"]
 class Listed(msgspec.Struct, frozen=True):
     """One rule, one correlation, or one file that is refused.  Texts are safe."""
 
-    status: str  # on, counted (it speaks through a correlation only), refused
+    status: str  # on, counted (it speaks through a correlation only), unfed (no event can match it yet), refused
     severity: str | None  # None: refused
     title: str | None
     id: str | None
@@ -142,10 +143,13 @@ def listed(read: RulesRead, watched: Sequence[str] | None = None) -> Iterator[Li
 
 def _rule(rule: Rule, by: str | None, silent: str | None) -> Listed:
     note = (silent or "") if by is None else f"counted by {by}"
-    if not note and not any(one.matches for one in rule.examples):
+    status = "on" if by is None else "counted"
+    if rule.logsource == NETWORK_CONNECTION:
+        status, note = "unfed", f"no monitor tells of {rule.logsource} yet"
+    elif not note and not any(one.matches for one in rule.examples):
         note = "not drilled: it has no example that must match"
     return Listed(
-        "on" if by is None else "counted",
+        status,
         rule.severity,
         shown(rule.title),
         rule.id,

@@ -4,6 +4,7 @@
     files        a folder of files to rules, all faults collected
     rule         what a rule is once read
     apart        the same in a process of its own, which ends
+    hints        what a fault says of a name that is not known
     head         what stands above a rule and a correlation alike: title, id, level, author, …
     parse        nodes to a rule; extras: what our rules say beyond Sigma
     selection    one selection to a tree of tests

@@ -5,7 +5,6 @@ Source: Sigma rules specification 2.1 and Sigma correlation rules specification 
 
 from __future__ import annotations
 
-import difflib
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -13,9 +12,10 @@ from typing import Final
 
 import msgspec
 
+from sentinair.detect.sigma.hints import meant
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 
-__all__ = ["KEYS", "MISSING", "Head", "mean", "read_head", "scalars", "text_at"]
+__all__ = ["KEYS", "MISSING", "Head", "read_head", "scalars", "text_at"]
 
 KEYS: Final = frozenset(
     [
@@ -87,8 +87,8 @@ def read_head(
     """
     for name, node in root.entries.items():
         # Sigma lets a rule carry keys of its own; only what looks like a slip of the pen is refused.
-        if name not in known and mean(name, known):
-            faults.add(node.line, f"unknown key {name!r}", mean(name, known))
+        if name not in known and meant(name, known):
+            faults.add(node.line, f"unknown key {name!r}", meant(name, known))
     named = text_at(root, "name")
     for name, remedy in missing.items():
         if name not in root.entries and not (named and name in {"id", "level"}):
@@ -136,12 +136,6 @@ def scalars(node: Node | None) -> tuple[Scalar, ...]:
     return tuple(item for item in items if isinstance(item, Scalar))
 
 
-def mean(got: str, known: Iterable[str]) -> str:
-    """`did you mean …?`, or "" where nothing known is alike."""
-    close = difflib.get_close_matches(got, sorted(known), n=1)
-    return f"did you mean {close[0]}?" if close else ""
-
-
 def _texts(root: Mapped, name: str) -> tuple[str, ...]:
     return tuple(one.text for one in scalars(root.entries.get(name)))
 
@@ -186,7 +180,7 @@ def _level(root: Mapped, faults: Faults) -> str:
             faults.add(
                 root.entries["level"].line,
                 f"level must be one of {', '.join(_LEVELS)}, got {text!r}",
-                mean(text or "", _LEVELS) or MISSING["level"],
+                meant(text or "", _LEVELS) or MISSING["level"],
             )
         return ""
     return _LEVELS[text]

@@ -46,6 +46,16 @@ def test_a_rule_without_examples_says_that_no_drill_proves_it(program: Program) 
     assert by_id[IDS["a"]]["note"] == "not drilled: it has no example that must match"
 
 
+def test_a_rule_that_no_event_can_match_yet_says_so(program: Program) -> None:
+    add(program, "n.yml", base("a").replace("process_creation", "network_connection"))
+    by_id = {one["id"]: one for one in program.lines("rules", "list")}
+    found = by_id[IDS["a"]]
+    assert (found["status"], found["note"]) == (
+        "unfed",
+        "no monitor tells of network_connection yet",
+    )
+
+
 def test_check_counts_what_is_good(program: Program) -> None:
     assert program("rules", "check") == 0
     assert program.out.endswith("rules, 2 correlations: no fault\n")
@@ -165,13 +175,3 @@ def test_a_rule_on_files_that_are_not_watched_is_said_to_be_silent(
     assert len(told["silent"]) == bool(reason)
     noted = [one["note"] for one in program.lines("rules", "list") if one["title"] == "x"]
     assert noted[0].startswith("silent: " if reason else "not drilled: ")
-
-
-def test_a_rule_on_connections_is_said_to_be_silent(program: Program) -> None:
-    text = SILENT.format(where="DestinationIp: 10.0.0.1", second="/x", condition="one")
-    text = (
-        text.replace("file_event", "network_connection").split("  two:")[0] + "  condition: one\n"
-    )
-    add(program, "x.yml", text)
-    assert program("rules", "check") == 0
-    assert "no source tells of connections yet" in program.out

@@ -1,5 +1,6 @@
 """From detections to alerts that a person can read and answer: pure, ids and time are passed in.
 
+    advice         what to do where a rule does not say
     fingerprint    what makes two detections the same alert
     build          detection and event to an alert with safe text
     circumstances  the moment it is raised in: a maintenance, a drill, what a file was before

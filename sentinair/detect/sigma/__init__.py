@@ -18,6 +18,7 @@
     windows      the memory of one group; correlate: of all; kept: as bytes; judged: what is then said
     detector     all of it for one event
     examples     what rules say of the examples written in them
+    reach        which rules cannot speak on this host, for nothing they ask for is watched
 
 Source: Sigma specification 2.1, https://github.com/SigmaHQ/sigma-specification.
 """

@@ -141,6 +141,11 @@ class Commits:
         """Whether a change in directory waits, so that the store does not know its true state yet."""
         return directory in self._touched
 
+    def settle(self) -> None:
+        """Commit before an answer is given.  Raises StorageFault if the disk refuses (all still waits), RecordGone."""
+        if not self.commit():
+            raise StorageFault(f"the answer waits for the disk: {self.refusal}")
+
     def _begin(self, mono_ns: int) -> None:
         if not self._oldest_ns:
             self._oldest_ns = min(mono_ns, self._stamp().mono_ns)

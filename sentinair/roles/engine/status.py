@@ -71,7 +71,7 @@ def _monitor(
     note = health.notes.get(monitor, "")
     if not health.monitors.get(monitor, False):
         return False, note or f"{role} has no working {monitor} monitor"
-    return True, note or "its source answered within the last 30 s"
+    return True, "its source answered within the last 30 s" + (f"; {note}" if note else "")
 
 
 def status(

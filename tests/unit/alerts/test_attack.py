@@ -8,9 +8,9 @@ from tests.harness.agent import ROOT
 
 
 def test_each_technique_our_rules_name_has_a_name() -> None:
-    named = {
-        name for rule in read_rules(ROOT / "config" / "rules").rules for name in rule.techniques
-    }
+    read = read_rules(ROOT / "config" / "rules")
+    named = {name for rule in read.rules for name in rule.techniques}
+    named |= {name for one in read.correlations for name in one.head.techniques}
     assert named - set(TECHNIQUES) == set()
 
 

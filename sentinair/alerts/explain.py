@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, Final
 
-from sentinair.alerts.attack import technique_name
+from sentinair.model.attack import technique_name
 from sentinair.alerts.file_change import change_lines
 from sentinair.alerts.literal import found_part, sentence, split_wanted
 from sentinair.alerts.timeline import Timeline, lines, rendered

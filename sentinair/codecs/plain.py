@@ -1,0 +1,122 @@
+"""Any value as one that JSON can hold and a reader can take: escaped, cut, finite, within 64 bits."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sentinair.codecs.cut import fit
+from sentinair.codecs.times import rfc3339
+from sentinair.model.text import shown
+
+__all__ = [
+    "ITEMS", "TEXT", "clamped", "day", "items", "mapping", "plain", "text", "whole", "without_none",
+]  # fmt: skip
+
+TEXT: Final = 8_191
+"""Characters of one text: at most 32,764 bytes of UTF-8, below the 32,766 that Lucene takes as one term."""
+ITEMS: Final = 1_024  # of one list, or keys of one object
+_DEPTH: Final = 24  # ours go eight deep
+_LOW: Final = -(1 << 63)
+_HIGH: Final = (1 << 63) - 1
+_FIRST_NS: Final = -62_135_596_800 * 10**9  # year 1
+_LAST_NS: Final = 253_402_300_800 * 10**9 - 1  # the end of year 9999
+
+
+def text(value: object) -> str | None:
+    """value as one line of safe text, at most TEXT characters (codecs.cut.fit); None stays None.
+
+    What no text is shows as Python writes it, an integer of more than 4,000 digits in hexadecimal.
+    """
+    if type(value) is str:
+        return fit(shown(value), TEXT)
+    if value is None:
+        return None
+    if isinstance(value, bytes | str):
+        return fit(shown(value), TEXT)
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 13_000:
+        return fit(hex(value), TEXT)  # sys.set_int_max_str_digits
+    return fit(shown(str(value)), TEXT)
+
+
+def whole(value: object) -> int | None:
+    """value if it is an integer of 64 bits with sign, as every receiver's `long`; else None."""
+    if isinstance(value, int) and not isinstance(value, bool) and _LOW <= value <= _HIGH:
+        return value
+    return None
+
+
+def clamped(value: int) -> int:
+    """The nearest integer of 64 bits with sign."""
+    return min(max(value, _LOW), _HIGH)
+
+
+def day(time_ns: int) -> str:
+    """rfc3339(); a time before year 1 or after 9999 becomes the first or last moment that can be written."""
+    return rfc3339(min(max(time_ns, _FIRST_NS), _LAST_NS))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """value if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(values: Sequence[object]) -> list[str]:
+    """Each as text(); of more than ITEMS the last kept one says how many there were, and their hash."""
+    if len(values) <= ITEMS:
+        return [text(one) or "" for one in values]
+    kept = [text(one) or "" for one in values[: ITEMS - 1]]
+    return [*kept, _items_mark([text(one) or "" for one in values])]
+
+
+def _items_mark(values: Sequence[str]) -> str:
+    digest = hashlib.sha256("\0".join(values).encode("utf-8", "backslashreplace")).hexdigest()
+    return f"…[{len(values)} items, sha256 {digest[:16]}]"
+
+
+def plain(value: object, depth: int = _DEPTH) -> Any:
+    """value as JSON can hold it; keys are escaped too, and of two that become the same the last one counts.
+
+    Integers beyond 64 bits and numbers that are none become text; what lies deeper than depth becomes a mark.
+    """
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is str:
+        return fit(shown(value), TEXT)  # type: ignore[arg-type] - mypy does not follow type()
+    if kind is int:
+        return value if whole(value) is not None else text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping | list | tuple):
+        return _deeper(value, depth - 1)
+    return text(value)
+
+
+def _deeper(value: Mapping[Any, Any] | Sequence[Any], depth: int) -> Any:
+    if depth < 0:
+        return f"…[{len(value)} items, too deep]"
+    if isinstance(value, Mapping):
+        found = {text(key) or "": plain(one, depth) for key, one in list(value.items())[:ITEMS]}
+        if len(value) > ITEMS:
+            found["…"] = _items_mark([text(key) or "" for key in value])
+        return found
+    if len(value) > ITEMS:
+        texts = [str(plain(one, depth)) for one in value]
+        return [*(plain(one, depth) for one in value[: ITEMS - 1]), _items_mark(texts)]
+    return [plain(one, depth) for one in value]
+
+
+def without_none(value: dict[str, Any]) -> dict[str, Any]:
+    """value without what is not known, at any depth, and without the objects that leaves empty."""
+    found: dict[str, Any] = {}
+    for key, one in value.items():
+        if isinstance(one, dict):
+            one = without_none(one)
+            if one:
+                found[key] = one
+        elif one is not None and one != []:
+            found[key] = one
+    return found

@@ -16,7 +16,7 @@ from sentinair.codecs.facts import FileFacts, ProcessFacts, file_of, process_of
 from sentinair.codecs.plain import TEXT, clamped, day, items, plain, text, whole, without_none
 from sentinair.codecs.summary import Summary, summary
 from sentinair.model.alert import Alert
-from sentinair.model.attack import TACTICS, tactic_name, technique_name
+from sentinair.model.attack import TACTICS, TECHNIQUES, tactic_name
 from sentinair.model.entry import Entry
 
 __all__ = ["EcsCodec"]
@@ -34,7 +34,7 @@ class EcsCodec:
     suffix = ".ecs.ndjson"
     lines = True
 
-    def begin(self, time_ns: int) -> bytes:
+    def begin(self, time_ns: int) -> bytes:  # noqa: ARG002 - the protocol's
         return b""
 
     def encode(self, entry: Entry) -> bytes:
@@ -65,9 +65,12 @@ def _document(entry: Entry) -> _Data:
         "host": {"name": host, "hostname": host},
         "agent": {"type": "sentinair", "version": version, "id": text(entry.chain), "name": host},
         "observer": {
-            "vendor": "ZehraSec", "product": "Sentinair", "type": "agent", "version": version,
+            "vendor": "ZehraSec",
+            "product": "Sentinair",
+            "type": "agent",
+            "version": version,
             "hostname": host,
-        },  # fmt: skip
+        },
         "user": {"id": user_id, "name": user},
         "process": None if process is None else _process(process, host),
         "file": None if file is None else _file(file),
@@ -78,7 +81,7 @@ def _document(entry: Entry) -> _Data:
         },
         **({} if alert is None else {"rule": _rule(alert), "threat": _threat(alert)}),
         "sentinair": _own(entry),
-    }  # fmt: skip
+    }
 
 
 def _event(entry: Entry, told: Summary) -> _Data:
@@ -179,10 +182,10 @@ def _threat(alert: Alert) -> _Data:
         },
         "technique": {
             "id": items(wholes),
-            "name": [name for one in wholes if (name := technique_name(one))],
+            "name": [TECHNIQUES[one] for one in wholes if one in TECHNIQUES],
             "subtechnique": {
                 "id": items(parts),
-                "name": [name for one in parts if (name := technique_name(one))],
+                "name": [TECHNIQUES[one] for one in parts if one in TECHNIQUES],
             },
         },
     }

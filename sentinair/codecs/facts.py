@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from sentinair.model.entry import Entry
 __all__ = ["FileFacts", "ProcessFacts", "act_of", "file_of", "process_of"]
 
 _PARENTS: Final = 16
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class ProcessFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +30,7 @@ class ProcessFacts(msgspec.Struct, frozen=True, kw_only=True):
     uid: str | None = None  # real user id, decimal
     auid: str | None = None  # login user id, decimal
     sha256: str | None = None
-    exit_code: int | None = None  # wait status
+    exit_code: int | None = None  # as a shell says it: 128 and the signal for one that was killed
     parents: tuple[ProcessFacts, ...] = ()  # nearest first
 
     @property
@@ -101,7 +103,7 @@ def _process(found: Mapping[str, Any], event: Mapping[str, Any]) -> ProcessFacts
         uid=text(found.get("uid")),
         auid=text(found.get("auid")),
         sha256=_digest(event.get("sha256")),
-        exit_code=whole(event.get("exit_code")),
+        exit_code=_exit_code(whole(event.get("exit_code"))),
         parents=tuple(_process(one, {}) for one in map(mapping, parents) if one),
     )
 
@@ -136,4 +138,12 @@ def _file(path: str, data: Mapping[str, Any], sort: str | None) -> FileFacts:
 
 
 def _digest(value: object) -> str | None:
-    return text(value) or None
+    return value if isinstance(value, str) and _SHA256.fullmatch(value) else None
+
+
+def _exit_code(status: int | None) -> int | None:
+    """status: as wait(2) gives it."""
+    if status is None:
+        return None
+    signal = status & 0x7F
+    return 128 + signal if signal else status >> 8 & 0xFF

@@ -81,12 +81,11 @@ def plain(value: object, depth: int = _DEPTH) -> Any:
 
     Integers beyond 64 bits and numbers that are none become text; what lies deeper than depth becomes a mark.
     """
-    kind = type(value)
-    if value is None or kind is bool:
+    if value is None or isinstance(value, bool):
         return value
-    if kind is str:
-        return fit(shown(value), TEXT)  # type: ignore[arg-type] - mypy does not follow type()
-    if kind is int:
+    if isinstance(value, str):
+        return fit(shown(value), TEXT)
+    if isinstance(value, int):
         return value if whole(value) is not None else text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
@@ -110,13 +109,14 @@ def _deeper(value: Mapping[Any, Any] | Sequence[Any], depth: int) -> Any:
 
 
 def without_none(value: dict[str, Any]) -> dict[str, Any]:
-    """value without what is not known, at any depth, and without the objects that leaves empty."""
-    found: dict[str, Any] = {}
-    for key, one in value.items():
-        if isinstance(one, dict):
-            one = without_none(one)
-            if one:
-                found[key] = one
-        elif one is not None and one != []:
-            found[key] = one
-    return found
+    """value without what is not known, at any depth, and without the objects and lists that leaves empty."""
+    found = ((key, _known(one)) for key, one in value.items())
+    return {key: one for key, one in found if one is not None}
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_none(value) or None
+    if isinstance(value, list):
+        return [without_none(one) if isinstance(one, dict) else one for one in value] or None
+    return value

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sentinair.model.alert import SEVERITIES, AlertChange
-from sentinair.model.event import GapEvent
+from sentinair.model.event import KINDS, GapEvent
 from sentinair.store.events import Pending
 
 __all__ = ["BOUNDS", "Spread", "Totals"]
@@ -77,7 +77,7 @@ class Totals:
         """JSON-able.  categories: of alerts known from before, which count from 0: a rate needs a beginning."""
         known = sorted({*categories, *(category for _, category in self._alerts)})
         return {
-            "events": dict(sorted(self._events.items())),
+            "events": {kind: self._events[kind] for kind in KINDS},
             "alerts": [
                 {"severity": s, "category": c, "count": self._alerts[s, c]}
                 for c in known

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -28,7 +28,16 @@ from sentinair.model.event import (
 from sentinair.model.process import FileId, Parent, Process
 from sentinair.model.record import RECORD_KINDS
 
-__all__ = ["AT_NS", "BASH", "EVENTS", "an_alert", "event_entry", "of_alert", "ordinary", "record_entry"]
+__all__ = [
+    "AT_NS",
+    "BASH",
+    "EVENTS",
+    "an_alert",
+    "event_entry",
+    "of_alert",
+    "ordinary",
+    "record_entry",
+]
 
 AT_NS: Final = 1_795_167_841_003_000_000
 CHAIN: Final = "5a" * 16
@@ -43,7 +52,7 @@ BASH: Final = Process(
     auid=1000,
     parents=(Parent(1, 1, b"/sbin/init", (b"init",)),),
 )
-_WHEN: Final = {"seen_ns": AT_NS, "mono_ns": 77_000_000_000}
+_WHEN: Final[dict[str, Any]] = {"seen_ns": AT_NS, "mono_ns": 77_000_000_000}
 _STATE: Final = FileState(0o100644, 0, 3, 10, 77, 1, AT_NS, AT_NS)
 EVENTS: Final[dict[str, tuple[Event, ...]]] = {
     "file": (

@@ -8,7 +8,13 @@ from typing import Final
 
 __all__ = ["expected_text"]
 
-_LYING: Final = {0x61C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x206A), 0xFEFF}
+_LYING: Final = {
+    0x61C,
+    *range(0x200B, 0x2010),
+    *range(0x2028, 0x202F),
+    *range(0x2060, 0x206A),
+    0xFEFF,
+}
 
 
 def expected_text(text: str, characters: int) -> str:

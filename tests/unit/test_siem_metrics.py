@@ -121,7 +121,7 @@ def test_prometheus_can_parse_every_query_of_the_dashboard(tmp_path: Path) -> No
 def test_the_rules_speak_when_the_agent_is_down_blind_or_has_found_something(
     tmp_path: Path,
 ) -> None:
-    cases = [
+    cases: list[tuple[str, str, str, dict[str, str] | None]] = [
         ("SentinairDown", 'sentinair_up{instance="a"}', "0x10", {"instance": "a"}),
         ("SentinairNotWriting", 'sentinair_writing{instance="a"}', "0x10", {"instance": "a"}),
         (
@@ -144,14 +144,12 @@ def test_the_rules_speak_when_the_agent_is_down_blind_or_has_found_something(
     tests = []
     for name, series, values, labels in cases:
         wanted: dict[str, Any] = {"eval_time": "8m", "alertname": name, "exp_alerts": []}
-        if labels is not None:
-            wanted["exp_alerts"] = [{"exp_labels": {"severity": grave[name]} | labels}]
+        if labels is not None:  # else nothing is to be said
+            told = _annotations(name, labels)
+            named_so = {"severity": grave[name]} | labels
+            wanted["exp_alerts"] = [{"exp_labels": named_so, "exp_annotations": told}]
         values_of = [{"series": series, "values": values}]
         tests.append({"interval": "1m", "input_series": values_of, "alert_rule_test": [wanted]})
-    for test in tests:
-        for one in test["alert_rule_test"]:
-            for alert in one["exp_alerts"]:
-                alert["exp_annotations"] = _annotations(one["alertname"], alert["exp_labels"])
     file = tmp_path / "tests.yml"
     file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": tests}), "utf-8")
     check("test", "rules", str(file))
@@ -161,7 +159,7 @@ def _annotations(name: str, labels: dict[str, str]) -> dict[str, str]:
     """What the rule's templates say for these labels, value 2 in them."""
     found = next(rule["annotations"] for rule in rules() if rule["alert"] == name)
     filled = {}
-    for key, text in found.items():
-        text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: labels[match[1]], text)
+    for key, template in found.items():
+        text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: labels[match[1]], template)
         filled[key] = text.replace("{{ $value }}", "2")
     return filled

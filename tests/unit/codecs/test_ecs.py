@@ -18,7 +18,16 @@ from msgspec.structs import replace
 from sentinair.codecs.ecs import EcsCodec
 from sentinair.model.entry import Entry
 from sentinair.model.event import CREATE, FileEvent
-from tests.harness.entries import AT_NS, BASH, EVENTS, an_alert, event_entry, of_alert, ordinary, record_entry  # fmt: skip
+from tests.harness.entries import (  # fmt: skip
+    AT_NS,
+    BASH,
+    EVENTS,
+    an_alert,
+    event_entry,
+    of_alert,
+    ordinary,
+    record_entry,
+)
 from tests.harness.hostile import hostile_entries
 from tests.harness.safe_text import expected_text
 
@@ -98,9 +107,9 @@ def faults(found: Any) -> list[str]:
             isinstance(one, str) for one in (value if many else [value])
         ):
             wrong.append(f"{name} is no text: {value!r}")
-        for one in value if isinstance(value, list) else [value]:
-            if name in allowed["allowed_values"] and one not in allowed["allowed_values"][name]:
-                wrong.append(f"{name} may not be {one!r}")
+        words = allowed["allowed_values"].get(name)
+        given = value if isinstance(value, list) else [value]
+        wrong += [f"{name} may not be {one!r}" for one in given if words and one not in words]
     event = found["event"]
     wrong += [
         f"{category} goes not with {one}"

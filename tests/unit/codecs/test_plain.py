@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from sentinair.codecs.plain import day, items, plain, text, whole, without_none
 from tests.harness.safe_text import expected_text
 
-_LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.binary()
+_LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.binary()
+)
 _TREES = st.recursive(
     _LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
 )  # fmt: skip
@@ -54,5 +56,7 @@ def test_a_time_outside_the_calendar_is_its_edge() -> None:
 
 
 def test_what_is_not_known_is_left_out_at_any_depth() -> None:
-    found = without_none({"a": None, "b": {"c": None}, "d": [{"e": None, "f": 0}], "g": [], "h": ""})
+    found = without_none(
+        {"a": None, "b": {"c": None}, "d": [{"e": None, "f": 0}], "g": [], "h": ""}
+    )
     assert found == {"d": [{"f": 0}], "h": ""}

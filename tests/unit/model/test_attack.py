@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
-from sentinair.model.attack import TACTICS, TECHNIQUES, tactic_name, technique_name
 from sentinair.detect.sigma.files import read_rules
+from sentinair.model.attack import TACTICS, TECHNIQUES, tactic_name, technique_name
 from tests.harness.agent import ROOT
 
 

@@ -3,6 +3,11 @@
     times       nanoseconds to RFC 3339 text and back
     event_json  a stored event in the shape users rely on
     alert_json  a stored alert in the shape users rely on
+    ecs         Elastic Common Schema
+    ocsf        Open Cybersecurity Schema Framework
+    prometheus  metrics as text; status_metrics: which there are
+    plain       any value as JSON can hold it
+    facts       process and file of an entry
 
 Everything that came from the kernel leaves here as safe text (model.text.shown); where that text cannot be
 turned back into the bytes, the bytes stand beside it in hexadecimal, as `<name>_hex`.

@@ -13,7 +13,7 @@ import msgspec
 from sentinair.codecs.cut import fit
 from sentinair.codecs.ecs_kinds import SEVERITY, sort_of
 from sentinair.codecs.facts import FileFacts, ProcessFacts, file_of, process_of
-from sentinair.codecs.plain import TEXT, clamped, day, items, plain, text, whole, without_none
+from sentinair.codecs.plain import TEXT, clamped, day, items, json_of, text, whole, without_none
 from sentinair.codecs.summary import Summary, summary
 from sentinair.model.alert import Alert
 from sentinair.model.attack import TACTICS, TECHNIQUES, tactic_name
@@ -108,7 +108,7 @@ def _event(entry: Entry, told: Summary) -> _Data:
         "end": None if first is None else day(max(first, told.occurred_ns)),
         "sequence": whole(entry.seq),
         "hash": text(entry.link),
-        "original": fit(_encode(plain(data)).decode(), _ORIGINAL) if data else None,
+        "original": fit(json_of(data).decode(), _ORIGINAL) if data else None,
     }
 
 
@@ -210,7 +210,7 @@ def _answer(alert: Alert) -> _Data:
         "id": text(alert.id),
         "severity": text(alert.severity),
         "status": text(alert.status),
-        "confidence": plain(alert.confidence) if 0 <= alert.confidence <= 1 else None,
+        "confidence": float(alert.confidence) if 0 <= alert.confidence <= 1 else None,
         "count": whole(alert.count),
         "fingerprint": text(alert.fingerprint),
         "next_steps": items(alert.next_steps),

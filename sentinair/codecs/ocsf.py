@@ -19,7 +19,7 @@ import msgspec
 from sentinair.codecs import ocsf_objects as made
 from sentinair.codecs.facts import act_of, file_of, process_of
 from sentinair.codecs.ocsf_finding import finding, record_finding
-from sentinair.codecs.plain import plain, text, whole, without_none
+from sentinair.codecs.plain import json_of, plain, text, whole, without_none
 from sentinair.codecs.summary import Summary, summary
 from sentinair.model.entry import Entry
 
@@ -116,9 +116,9 @@ def _unmapped(entry: Entry) -> _Data:
         "link": text(entry.link),
     }
     if alert is None:
-        return own | {"data": plain(entry.data)}
+        return own | {"data": msgspec.Raw(json_of(entry.data))}
     return own | {
-        "details": plain(alert.details),
+        "details": msgspec.Raw(json_of(alert.details)),
         "why": plain(alert.why),
         "fingerprint": text(alert.fingerprint),
         "acknowledged_by": text(alert.acknowledged_by),

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+import msgspec
 
 from sentinair.codecs.cut import fit
 from sentinair.codecs.times import rfc3339
 from sentinair.model.text import shown
 
 __all__ = [
-    "ITEMS", "TEXT", "clamped", "day", "items", "mapping", "plain", "text", "whole", "without_none",
+    "ITEMS", "TEXT", "clamped", "day", "items", "json_of", "mapping", "plain", "text", "whole", "without_none",
 ]  # fmt: skip
 
 TEXT: Final = 8_191
 """Characters of one text: at most 32,764 bytes of UTF-8, below the 32,766 that Lucene takes as one term."""
 ITEMS: Final = 1_024  # of one list, or keys of one object
-_DEPTH: Final = 24  # ours go eight deep
+_DEPTH: Final = 64  # ours go eight deep
+# In JSON text: an escape but that of quote and backslash, a letter beyond ASCII, or what may be more than 64 bits.
+_CAREFUL: Final = re.compile(r'\\[^"\\]|[^ -~]|\d{20}|9\d{18}')
+_encode = msgspec.json.encode
 _LOW: Final = -(1 << 63)
 _HIGH: Final = (1 << 63) - 1
 _FIRST_NS: Final = -62_135_596_800 * 10**9  # year 1
@@ -30,10 +36,10 @@ def text(value: object) -> str | None:
 
     What no text is shows as Python writes it, an integer of more than 4,000 digits in hexadecimal.
     """
-    if type(value) is str:
-        return fit(shown(value), TEXT)
     if value is None:
         return None
+    if type(value) is str and len(value) <= TEXT and value.isprintable():
+        return value  # nothing that shown() escapes is printable (Unicode categories Cc, Cf, Cs, Zl, Zp)
     if isinstance(value, bytes | str):
         return fit(shown(value), TEXT)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 13_000:
@@ -79,16 +85,16 @@ def _items_mark(values: Sequence[str]) -> str:
 def plain(value: object, depth: int = _DEPTH) -> Any:
     """value as JSON can hold it; keys are escaped too, and of two that become the same the last one counts.
 
-    Integers beyond 64 bits and numbers that are none become text; what lies deeper than depth becomes a mark.
+    Integers beyond 64 bits become text, numbers that are none None; what lies deeper than depth becomes a mark.
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return fit(shown(value), TEXT)
+        return text(value)
     if isinstance(value, int):
         return value if whole(value) is not None else text(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else None
     if isinstance(value, Mapping | list | tuple):
         return _deeper(value, depth - 1)
     return text(value)
@@ -106,6 +112,22 @@ def _deeper(value: Mapping[Any, Any] | Sequence[Any], depth: int) -> Any:
         texts = [str(plain(one, depth)) for one in value]
         return [*(plain(one, depth) for one in value[: ITEMS - 1]), _items_mark(texts)]
     return [plain(one, depth) for one in value]
+
+
+def json_of(value: object) -> bytes:
+    """plain(value) as JSON; what holds nothing to change, as all that was stored, is not looked at piece by piece.
+
+    value: what JSON can hold, at any length and depth.
+    """
+    try:
+        raw = _encode(value)
+        told = raw.decode()
+    except (UnicodeEncodeError, ValueError, OverflowError, RecursionError, TypeError):
+        return _encode(plain(value))
+    few = len(told) <= TEXT and told.count(",") < ITEMS
+    if few and told.count("{") + told.count("[") <= _DEPTH and not _CAREFUL.search(told):
+        return raw
+    return _encode(plain(value))
 
 
 def without_none(value: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Ordinary entries: an alert as the agent makes it, each kind of event, each kind of record."""
+"""Ordinary entries, as the engine makes them."""
 
 from __future__ import annotations
 
@@ -6,139 +6,88 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from sentinair.alerts.build import build
-from sentinair.codecs import event_json
-from sentinair.model.alert import Alert, Detection, Joined, Match
+from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
-from sentinair.model.event import (
-    CREATE,
-    RENAME,
-    WRITE,
-    ClockEvent,
-    Event,
-    FileEvent,
-    FileState,
-    GapEvent,
-    HashEvent,
-    ProcessEvent,
-    Scanned,
-    TamperEvent,
-    WriterEvent,
-)
-from sentinair.model.process import FileId, Parent, Process
-from sentinair.model.record import RECORD_KINDS
 
-__all__ = [
-    "AT_NS",
-    "BASH",
-    "EVENTS",
-    "an_alert",
-    "event_entry",
-    "of_alert",
-    "ordinary",
-    "record_entry",
-]
+__all__ = ["TIME_NS", "alert_entry", "event_entry"]
 
-AT_NS: Final = 1_795_167_841_003_000_000
-CHAIN: Final = "5a" * 16
-BASH: Final = Process(
-    pid=4242,
-    start=9,
-    ppid=1,
-    exe=b"/usr/bin/bash",
-    argv=(b"bash", b"-c", b"echo a b"),
-    cwd=b"/root",
-    uid=1000,
-    auid=1000,
-    parents=(Parent(1, 1, b"/sbin/init", (b"init",)),),
-)
-_WHEN: Final[dict[str, Any]] = {"seen_ns": AT_NS, "mono_ns": 77_000_000_000}
-_STATE: Final = FileState(0o100644, 0, 3, 10, 77, 1, AT_NS, AT_NS)
-EVENTS: Final[dict[str, tuple[Event, ...]]] = {
-    "file": (
-        FileEvent(**_WHEN, path=b"/etc/x.conf", actions=CREATE | WRITE, state=_STATE, pid=4242),
-        FileEvent(**_WHEN, path=b"/etc/new", old_path=b"/etc/old", actions=RENAME, absent=True),
-        FileEvent(**_WHEN, path=b"/", actions=32),
-    ),
-    "process": tuple(
-        ProcessEvent(**_WHEN, action=one, process=BASH, exit_code=9, sha256=b"\x01" * 32)
-        for one in ("exec", "exit", "setid", "inventory")
-    ),
-    "gap": (
-        GapEvent(
-            **_WHEN, gap_id=b"12345678", source="fanotify", reason="overflow", lost=None,
-            since_ns=AT_NS, until_ns=AT_NS,
-        ),
-    ),
-    "hash": (
-        HashEvent(**_WHEN, path=b"/etc/x", file_id=FileId(1, 2, 3), sha256=b"\x02" * 32, of=5),
-    ),
-    "writer": (WriterEvent(**_WHEN, of=5, process=BASH),),
-    "clock": (ClockEvent(**_WHEN, step_ns=10**9),),
-    "tamper": (TamperEvent(**_WHEN, found_by="commit", what="the record is gone"),),
-    "scanned": (
-        Scanned(
-            **_WHEN, scan=1, scope="files", reason="gap", roots=(b"/etc",), gaps=(b"12345678",),
-            directories=4, entries=9,
-        ),
-    ),
-}  # fmt: skip
-"""Each kind of event that is stored."""
+TIME_NS: Final = 1_795_167_841_003_000_123
+"""2026-11-20T09:44:01.003Z and a bit."""
 
 
-def an_alert(event: Event = EVENTS["file"][0], process: Process | None = BASH) -> Alert:
-    """What a rule with two techniques makes of event."""
-    detection = Detection(
-        rule_id="9a6cbe6e-0b0e-4f0c-8d5f-4d6b8a2c9f31",
-        title="Settings changed",
-        description="A file of settings was changed.",
-        category="persistence",
-        severity="high",
-        confidence=0.75,
+def alert_entry(number: int = 7, **changes: Any) -> Entry:
+    """An alert of one file, with every field that such an alert has; changes: of its Alert."""
+    path = f"/etc/ssh/sshd_config.d/{number:05d}.conf"
+    data = _file(path, number)
+    match = {"field": "TargetFilename", "value": path, "wanted": "startswith /etc/ssh/"}
+    alert = Alert(
+        id=f"0193f0a2-7c1e-7abc-8def-{number:012x}",
+        time_ns=TIME_NS,
+        severity=("low", "medium", "high", "critical")[number % 4],
+        category="file",
+        title="SSH server settings changed",
+        description="A program changed how this host lets people in over SSH.",
         source="sigma",
-        matches=(Match("TargetFilename", "/etc/x.conf", "startswith /etc/"),),
-        why=("It is read at every start.",),
-        next_steps=("Compare it with the package's.",),
-        techniques=("T1548.001", "T1105"),
-        tactics=("privilege-escalation", "command-and-control"),
-        rule_author="Somebody",
+        rule_id="be7acc74-5e48-4f27-ab36-06bc8636cc65",
+        fingerprint=f"{number:032x}",
+        details={
+            "matches": [match],
+            "process": data["process"],
+            "event": {"id": number, "event_type": "file", "data": data},
+        },
+        confidence=0.7,
+        first_seen_ns=TIME_NS,
+        last_seen_ns=TIME_NS + 2_000_000,
+        why=(f"The path {path} starts with /etc/ssh/",),
+        next_steps=("Ask who changed it and why.", "Compare it with the last known good copy."),
+        techniques=("T1098.004",),
+        tactics=("persistence",),
+        rule_author="Sentinair",
         rule_license="Apache-2.0",
+        user="root",
+        filename=path,
+        pid=4242,
+        process="/usr/bin/vim.basic",
+        host="ws-17.lan",
+        event_ids=(number,),
+        seq=number,
     )
-    return build(
-        detection, Joined(event, process, 5), alert_id="0193f0a2-7c1e-7abc-8def-0123456789ab",
-        event_id=5, now_ns=AT_NS, host="ws-17", users={1000: "alice"},
-    )  # fmt: skip
-
-
-def of_alert(kind: str = "alert.raised", alert: Alert | None = None, seq: int = 7) -> Entry:
-    return replace(
-        record_entry(kind, seq=seq), data={}, alert=an_alert() if alert is None else alert
+    return Entry(
+        host="ws-17.lan",
+        chain="5a" * 16,
+        stream="record",
+        seq=number,
+        kind="alert.raised",
+        time_ns=TIME_NS + 5_000_000,
+        version="0.1.0",
+        alert=replace(alert, **changes),
+        link="c3" * 32,
     )
 
 
-def record_entry(kind: str, data: dict[str, object] | None = None, seq: int = 7) -> Entry:
-    return Entry(
-        host="ws-17", chain=CHAIN, stream="record", seq=seq, kind=kind, time_ns=AT_NS,
-        version="1.4.0", data={"why": "as asked"} if data is None else data, link="c3" * 32,
-    )  # fmt: skip
+def event_entry(number: int = 7, **changes: Any) -> Entry:
+    """The event that alert_entry(number) tells of; changes: of the Entry."""
+    entry = Entry(
+        host="ws-17.lan",
+        chain="5a" * 16,
+        stream="event",
+        seq=number,
+        kind="file",
+        time_ns=TIME_NS,
+        version="0.1.0",
+        data=_file(f"/etc/ssh/sshd_config.d/{number:05d}.conf", number),
+    )
+    return replace(entry, **changes)
 
 
-def event_entry(event: Event, process: Process | None = BASH, seq: int = 8) -> Entry:
-    shape = event_json.render(seq, event, process, "fanotify")
-    return Entry(
-        host="ws-17", chain=CHAIN, stream="event", seq=seq, kind=shape["event_type"],
-        time_ns=event.seen_ns, version="1.4.0", data=shape["data"],
-    )  # fmt: skip
-
-
-def ordinary() -> list[Entry]:
-    """One of each kind of record, an alert of each kind of event, and each event with and without its process."""
-    found = [
-        of_alert(kind) if kind.startswith("alert.") else record_entry(kind) for kind in RECORD_KINDS
-    ]
-    for events in EVENTS.values():
-        for event in events:
-            found += [event_entry(event), event_entry(event, None)]
-            found.append(of_alert(alert=an_alert(event)))
-            found.append(of_alert(alert=an_alert(event, None)))
-    return found
+def _file(path: str, number: int) -> dict[str, object]:
+    parent = {"pid": 4000, "start": 980_000, "exe": "/usr/bin/bash", "cmdline": "bash", "argv": ["bash"]}  # fmt: skip
+    process = {
+        "pid": 4242, "start": 990_001, "ppid": 4000, "exe": "/usr/bin/vim.basic", "cmdline": f"vim {path}",
+        "argv": ["vim", path], "cwd": "/root", "uid": 0, "auid": 1000, "deleted": False, "memfd": False,
+        "masked": False, "exited": False, "parents": [parent],
+    }  # fmt: skip
+    return {
+        "actions": ["write"], "path": path, "old_path": None, "mode": "0644", "uid": 0, "gid": 0, "size": 3_210,
+        "inode": 131_072 + number, "absent": False, "critical": True, "process": process,
+    }  # fmt: skip

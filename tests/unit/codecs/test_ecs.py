@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from sentinair.codecs.ecs import EcsCodec
 from sentinair.model.entry import Entry
 from sentinair.model.event import CREATE, FileEvent
-from tests.harness.entries import (  # fmt: skip
+from tests.harness.ordinary import (  # fmt: skip
     AT_NS,
     BASH,
     EVENTS,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from sentinair.codecs.ocsf import OcsfCodec
 from sentinair.model.entry import Entry
-from tests.harness.entries import EVENTS, an_alert, event_entry, of_alert, ordinary, record_entry
+from tests.harness.ordinary import EVENTS, an_alert, event_entry, of_alert, ordinary, record_entry
 from tests.harness.hostile import hostile_entries
 from tests.harness.safe_text import expected_text
 

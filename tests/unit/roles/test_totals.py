@@ -8,7 +8,7 @@ from sentinair.model.alert import AlertChange
 from sentinair.model.event import Event
 from sentinair.roles.engine.totals import BOUNDS, Spread, Totals
 from sentinair.store.events import LaneKey, Pending
-from tests.harness.entries import EVENTS, an_alert
+from tests.harness.ordinary import EVENTS, an_alert
 
 LANE = LaneKey("sensor", b"12345678", "vital")
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from sentinair.codecs.ecs import EcsCodec
 from sentinair.model.entry import Entry
 from sentinair.model.event import CREATE, FileEvent
+from tests.harness.hostile import hostile_entries
 from tests.harness.ordinary import (  # fmt: skip
     AT_NS,
     BASH,
@@ -28,7 +29,6 @@ from tests.harness.ordinary import (  # fmt: skip
     ordinary,
     record_entry,
 )
-from tests.harness.hostile import hostile_entries
 from tests.harness.safe_text import expected_text
 
 needs_data = pytest.mark.skipif(

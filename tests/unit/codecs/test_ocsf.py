@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from sentinair.codecs.ocsf import OcsfCodec
 from sentinair.model.entry import Entry
-from tests.harness.ordinary import EVENTS, an_alert, event_entry, of_alert, ordinary, record_entry
 from tests.harness.hostile import hostile_entries
+from tests.harness.ordinary import EVENTS, an_alert, event_entry, of_alert, ordinary, record_entry
 from tests.harness.safe_text import expected_text
 
 needs_data = pytest.mark.skipif(

@@ -20,8 +20,8 @@ import msgspec
 from sentinair.model.entry import Entry
 from sentinair.model.ports import Codec
 from tests.bench.figures import ROOT, Figures, commit, machine
-from tests.harness.entries import alert_entry, event_entry
 from tests.harness.hostile import hostile_entries
+from tests.harness.usual_entries import alert_entry, event_entry
 
 RUNS = 5
 

@@ -20,9 +20,9 @@ from sentinair.model.entry import Entry
 from sentinair.model.event import Event
 from sentinair.model.ports import Codec
 from sentinair.model.process import Process
-from tests.harness.entries import TIME_NS, alert_entry, event_entry
 from tests.harness.hostile import COUNT, hostile_entries
 from tests.harness.strategies import events, processes
+from tests.harness.usual_entries import TIME_NS, alert_entry, event_entry
 
 ROOT = Path(__file__).parents[2]
 UNSAFE: Final = re.compile(

@@ -21,10 +21,10 @@ from sentinair.codecs.cef import CefCodec
 from sentinair.codecs.cef_usual import usual_alert
 from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
-from tests.harness.entries import alert_entry, event_entry
 from tests.harness.hostile import COUNT, PIECES, hostile_entries
 from tests.harness.siem_expected import cut_to, milliseconds, shown_by_table
 from tests.harness.siem_readers import NEEDS_FORMATS, cef_extension_at, read_cef, table
+from tests.harness.usual_entries import alert_entry, event_entry
 
 CEF = CefCodec()
 UNSAFE: Final = re.compile(

@@ -5,31 +5,45 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-__all__ = ["MARK_CHARACTERS", "fit", "fit_bytes"]
+__all__ = ["MARK_BYTES", "MARK_CHARACTERS", "NARROW_MARK", "fit", "fit_bytes"]
 
 MARK_CHARACTERS: Final = 48
 """What the mark takes at most: `…[1048576 bytes, sha256 0123456789abcdef]`."""
 
+MARK_BYTES: Final = 50
+"""The same in UTF-8."""
 
-def _mark(raw: bytes) -> str:
-    return f"…[{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}]"
+NARROW_MARK: Final = 31
+"""With less room than that the mark has no words, `…[1048576 0123456789abcdef]`: at most so many bytes."""
 
 
-def fit(text: str, characters: int) -> str:
-    """text in at most so many characters; a cut one ends in its whole UTF-8 length and the first half of its SHA-256.
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")
 
-    characters: at least MARK_CHARACTERS.  Lone surrogates count as what backslashreplace makes of them.
+
+def _mark(raw: bytes, *, narrow: bool) -> str:
+    digest = hashlib.sha256(raw).hexdigest()[:16]
+    return f"…[{len(raw)} {digest}]" if narrow else f"…[{len(raw)} bytes, sha256 {digest}]"
+
+
+def fit(text: str, characters: int, whole: str | None = None) -> str:
+    """text in at most so many characters; a cut one ends in its UTF-8 length and the first 16 digits of its SHA-256.
+
+    characters: at least NARROW_MARK.  whole: what length and hash are of, where text is already a rendering of
+    something else.  Lone surrogates count as what backslashreplace makes of them.
     """
     if len(text) <= characters:
         return text
-    mark = _mark(text.encode("utf-8", "backslashreplace"))
+    mark = _mark(_raw(text if whole is None else whole), narrow=characters < MARK_CHARACTERS)
     return text[: characters - len(mark)] + mark
 
 
-def fit_bytes(text: str, octets: int) -> str:
+def fit_bytes(text: str, octets: int, whole: str | None = None) -> str:
     """fit(), counted in bytes of UTF-8; never cuts within a character."""
-    raw = text.encode("utf-8", "backslashreplace")
+    if text.isascii() and len(text) <= octets:
+        return text
+    raw = _raw(text)
     if len(raw) <= octets:
         return text
-    mark = _mark(raw)
+    mark = _mark(raw if whole is None else _raw(whole), narrow=octets < MARK_BYTES)
     return raw[: octets - len(mark.encode())].decode("utf-8", "ignore") + mark

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from sentinair.detect.secret_options import PROGRAMS, SQL_PROGRAMS, OptionNames, mask_options
-from sentinair.detect.secret_text import MASK, mask_text
+from sentinair.detect.secret_text import MASK, is_run, mask_text
 from sentinair.model.process import Parent, Process
 
 __all__ = ["MASK", "Masker"]
@@ -138,6 +138,8 @@ class Masker:
         mask_options(masked, self._names)
         for one, old, by_option in zip(found, words, masked, strict=True):
             raw = one.group()
+            if by_option != old and is_run(old):
+                continue
             quoted = by_option == old and old != raw and b" " in old
             new = self._line(old, depth + 1) if quoted and depth < _MAX_DEPTH else by_option
             if new != old:

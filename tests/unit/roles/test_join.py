@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sentinair.model.process import Process
-from sentinair.roles.engine.join import MAX_EXITED, REUSE_NS, ProcessTable
+from sentinair.roles.engine.join import MAX_EXITED, MAX_EXITED_BYTES, REUSE_NS, ProcessTable
 
 
 def plain(argv: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bool]:
@@ -150,3 +150,25 @@ def test_what_an_inventory_does_not_find_has_ended() -> None:
     assert known.find(20, None, 6 + REUSE_NS) is None
     assert known.find(30, None, 6 + REUSE_NS) is not None
     assert known.find(40, None, 6 + REUSE_NS) is not None
+
+
+def test_long_arguments_of_processes_that_ended_do_not_fill_the_memory() -> None:
+    known = table()
+    size = 32 << 10
+    fitting = MAX_EXITED_BYTES // size
+    for pid in range(10, 10 + 2 * fitting):
+        known.learn(process(pid, argv=(b"x" * size,)), pid, action="exec")
+        known.learn(process(pid), pid, action="exit")
+    assert len(known) == fitting
+    assert known.find(10, None, 11) is None
+    assert known.find(10 + 2 * fitting - 1, None, 5000) is not None
+
+
+def test_a_pid_that_is_used_again_and_again_is_counted_once() -> None:
+    known = table()
+    for start in range(2 * MAX_EXITED_BYTES >> 15):
+        known.learn(process(10, start=start * 100, argv=(b"x" * (32 << 10),)), start, action="exec")
+        known.learn(process(10, start=start * 100), start, action="exit")
+    known.learn(process(11), 5000, action="exec")
+    known.learn(process(11), 5000, action="exit")
+    assert known.find(10, None, 5000) is not None

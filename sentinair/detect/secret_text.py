@@ -133,10 +133,8 @@ def mask_text(text: bytes, *, is_script: bool = False) -> bytes:
         if not _COMMANDS.match(whole[2]):
             return bytes(whole[1] + b"=" + MASK)
         is_script = True  # ssh, watch and their like hand it to a shell
-    if is_script:
-        text = _QUOTED_HEADER.sub(_unless_run(3), text)
-    else:
-        text = _HEADER.sub(rb"\1\2***", text)
+    header, secret = (_QUOTED_HEADER, _unless_run(3)) if is_script else (_HEADER, rb"\1\2***")
+    text = header.sub(secret, text)
     text = _BEARER.sub(rb"\1\2***", text)
     for pattern, masked in _SHAPES:
         text = pattern.sub(masked, text)

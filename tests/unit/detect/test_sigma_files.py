@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinair.detect.ground import Ground
+from sentinair.detect.sigma.apart import read_apart
 from sentinair.detect.sigma.detector import detector
 from sentinair.detect.sigma.files import read_rule, read_rules
-from sentinair.detect.sigma.apart import read_apart
 from sentinair.detect.sigma.nodes import MAX_BYTES, MAX_FAULTS
 from sentinair.detect.sigma.rule import items
 from sentinair.errors import ConfigFault

@@ -42,6 +42,7 @@ _INTERPRETER: Final = re.compile(
 )
 _OPERATOR: Final = frozenset(b"|;&()<>")
 _MAX_DEPTH: Final = 3
+_MIN_SECRET: Final = len(b"psk=x")  # with what shows that it is one
 _PROGRAM_NAMES: Final = frozenset(PROGRAMS) | SQL_PROGRAMS | {b"sudo"}
 _REMEMBERED: Final = 1_024
 _REMEMBERED_BYTES: Final = 512
@@ -114,6 +115,8 @@ class Masker:
     def _word(self, word: bytes, *, is_script: bool) -> bytes:
         if b" " in word or b"\t" in word or b"\n" in word:
             word = self._line(word, 1)
+        if len(word) < _MIN_SECRET:
+            return word
         return mask_text(word, is_script=is_script)
 
     def _line(self, line: bytes, depth: int) -> bytes:

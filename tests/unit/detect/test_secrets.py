@@ -289,3 +289,18 @@ def test_the_lines_of_a_key_are_masked_whole_or_cut_off(key: str) -> None:
     masked, _ = mask_argv((b"tool", b"--pem", key.format(line).encode()))
     assert b"MIIE" not in b" ".join(masked)
     assert b"Abc" not in b" ".join(masked)
+
+
+@pytest.mark.parametrize("word", [b"curl", b"mysql -px", b"sqlplus", b"openssl", b"a", b"-p"])
+def test_the_name_of_a_program_again_and_again_costs_no_more_than_its_length(word: bytes) -> None:
+    words = word.split() * (32_768 // (len(word) + 1))
+    for argv in ((b"sh", b"passwd", *words), (b"sh", b"-c", b": passwd " + b" ".join(words))):
+        began = time.process_time()
+        mask_argv(argv)
+        assert time.process_time() - began < 0.7
+
+
+def test_a_program_behind_its_wrappers_is_known_and_a_second_one_too() -> None:
+    argv = b"sudo env sshpass -p geheim docker login -p auch mysql -pdrei".split()
+    masked, _ = mask_argv(tuple(argv))
+    assert masked == tuple(b"sudo env sshpass -p *** docker login -p *** mysql -p***".split())

@@ -127,6 +127,10 @@ def test_a_clock_set_back_makes_no_maintenance_longer(tmp_path: Path) -> None:
     left = bed.modes.left_ns(replace(back, boot="1" * 32))
     assert left is not None
     assert left <= HOUR_NS
+    # And it runs down on the steady clock, though the wall clock says that nothing has begun yet.
+    hour_on = replace(back, boot="1" * 32, mono_ns=back.mono_ns + HOUR_NS)
+    bed.modes.tick(hour_on)
+    assert bed.modes.name == "observe"
     bed.close()
 
 

@@ -15,7 +15,7 @@ from sentinair.codecs import event_json
 from sentinair.codecs.times import rfc3339
 from sentinair.model.alert import Alert, Detection, Joined
 from sentinair.model.event import FileEvent, FileState, HashEvent
-from sentinair.model.process import Process
+from sentinair.model.process import Process, brief
 from sentinair.model.text import shown
 
 __all__ = ["MAX_EVENT_IDS", "build", "with_process"]
@@ -30,6 +30,10 @@ _TYPES: Final = {
     stat.S_IFCHR: "device",
     stat.S_IFBLK: "device",
 }
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else shown(text)
 
 
 def _user(process: Process | None, users: Mapping[int, str]) -> str | None:
@@ -63,14 +67,14 @@ def _details(
     detection: Detection, joined: Joined, event_id: int | None, circumstances: Circumstances
 ) -> dict[str, object]:
     event = joined.event
-    process = joined.actor
+    process = None if joined.actor is None else brief(joined.actor)
     details: dict[str, object] = {
         "matches": [
             {"field": shown(m.field), "value": shown(m.value), "wanted": shown(m.wanted)}
             for m in detection.matches
         ],
         "process": None if process is None else event_json.render_process(process),
-        "event": event_json.render(event_id, event, joined.process, None),
+        "event": event_json.render(event_id, event, joined.process and process, None),
         # a process's start counts from here, in clock ticks
         "booted": rfc3339(event.seen_ns - event.mono_ns),
     }
@@ -107,7 +111,7 @@ def build(
         id=alert_id,
         time_ns=now_ns,
         severity=detection.severity,
-        category=detection.category,
+        category=shown(detection.category),
         title=shown(detection.title),
         description=shown(detection.description),
         source=detection.source,
@@ -121,9 +125,9 @@ def build(
         next_steps=tuple(shown(line) for line in detection.next_steps or general_steps(event)),
         techniques=detection.techniques,
         tactics=detection.tactics,
-        rule_author=detection.rule_author,
-        rule_license=detection.rule_license,
-        rule_link=detection.rule_link,
+        rule_author=_shown(detection.rule_author),
+        rule_license=_shown(detection.rule_license),
+        rule_link=_shown(detection.rule_link),
         user=_user(process, users),
         filename=shown(event.path) if isinstance(event, FileEvent | HashEvent) else None,
         pid=_pid(joined),
@@ -136,7 +140,7 @@ def build(
 
 def with_process(alert: Alert, process: Process, users: Mapping[int, str]) -> Alert:
     """alert with the process that was learned after it had been raised."""
-    facts = event_json.render_process(process)
+    facts = event_json.render_process(brief(process))
     details = {**alert.details, "process": facts}
     return replace(
         alert,

@@ -27,7 +27,7 @@ MAX_REASON_CHARS: Final = 1_000
 MAX_PATTERN_CHARS: Final = 1_000
 MAX_NS: Final = 366 * 86_400 * 1_000_000_000
 COUNT_EVERY_NS: Final = 900 * 1_000_000_000
-_EVERYTHING: Final = frozenset({"/", "/*", "/**", "/**/*", "/*/**", "/**/**"})
+_WILD: Final = "/*?"  # with nothing but these in it a pattern names nothing
 
 
 def is_never_suppressed(detection: Detection) -> bool:
@@ -191,7 +191,7 @@ def _check(wish: Suppression) -> None:
                 f"the {name} {shown(glob[:100])!r} is not an absolute path of at most {MAX_PATTERN_CHARS} characters",
                 remedy="* and ? stay within one step, ** spans any number of steps",
             )
-        if wish.rule is None and glob in _EVERYTHING:
+        if wish.rule is None and not glob.strip(_WILD):
             raise UsageFault(f"the {name} {glob!r} is everything", remedy="name a rule with it")
     if not wish.reason.strip() or len(wish.reason) > MAX_REASON_CHARS:
         raise UsageFault(

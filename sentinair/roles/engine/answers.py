@@ -124,9 +124,11 @@ class Answers:
         return spine.panel.status()
 
     def begin_drill(self, peer: Peer, params: dict[str, object]) -> object:
-        """{token} to {}: from now on alerts that carry it are marked."""
+        """{token} to {}: from now on alerts that carry it and are the caller's act are marked."""
         spine = self._spine()
-        spine.drills.begin(text_param(params, "token", limit=64), name_of(peer))
+        token = text_param(params, "token", limit=64)
+        # pid 0: a process this pid namespace does not see, unix(7)
+        spine.drills.begin(token, name_of(peer), peer.pid or None)
         spine.commits.commit()
         return {}
 

@@ -19,6 +19,9 @@ __all__ = ["HOLD_NS", "ProcessTable"]
 
 HOLD_NS: Final = 80_000_000
 MAX_EXITED: Final = 20_000  # processes that ended, kept for events that are still on their way
+MAX_EXITED_BYTES: Final = (
+    16 << 20
+)  # of their arguments: anybody may start thousands with 32 KiB each
 START_SLACK: Final = (
     2  # ticks between the fork event and the kernel's own start time of the same process
 )
@@ -34,7 +37,7 @@ class _Known(msgspec.Struct):
 
 
 class ProcessTable:
-    """Processes by pid, the living ones and the lately ended; bounded by MAX_EXITED ended ones.
+    """Processes by pid, the living ones and the lately ended, of these at most MAX_EXITED and MAX_EXITED_BYTES.
 
     mask: replaces secrets in one argv; called once for each process image.
     """
@@ -42,7 +45,8 @@ class ProcessTable:
     def __init__(self, mask: Callable[[tuple[bytes, ...]], tuple[tuple[bytes, ...], bool]]) -> None:
         self._mask = mask
         self._known: dict[int, _Known] = {}
-        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._ended: OrderedDict[int, int] = OrderedDict()  # pid to bytes of arguments
+        self._ended_bytes = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -73,7 +77,7 @@ class ProcessTable:
             known.complete = _complete(facts)
             return facts
         facts = self._finish(process)
-        self._ended.pop(process.pid, None)
+        self._ended_bytes -= self._ended.pop(process.pid, 0)
         self._known[process.pid] = _Known(facts, mono_ns, complete=_complete(facts))
         return facts
 
@@ -82,10 +86,12 @@ class ProcessTable:
             known = _Known(self._finish(process), mono_ns)
             self._known[process.pid] = known
         known.ended_mono_ns = mono_ns
-        self._ended[process.pid] = None
-        self._ended.move_to_end(process.pid)
-        while len(self._ended) > MAX_EXITED:
-            old, _ = self._ended.popitem(last=False)
+        self._ended_bytes -= self._ended.pop(process.pid, 0)
+        self._ended[process.pid] = size = _argv_bytes(known)
+        self._ended_bytes += size
+        while len(self._ended) > MAX_EXITED or self._ended_bytes > MAX_EXITED_BYTES:
+            old, size = self._ended.popitem(last=False)
+            self._ended_bytes -= size
             self._known.pop(old, None)
         return known.process
 
@@ -161,6 +167,12 @@ def _forked_of(step: Parent, own: Parent) -> Parent:
     if step.argv is None and step.exe is not None and step.exe == own.exe:
         return msgspec.structs.replace(step, argv=own.argv)
     return step
+
+
+def _argv_bytes(known: _Known) -> int:
+    """Its own and of the image before.  What parents' chains share is not counted: it is held once."""
+    images = (known.process, known.earlier)
+    return sum(len(word) for one in images if one and one.argv for word in one.argv)
 
 
 def _same(known: Process, new: Process) -> bool:

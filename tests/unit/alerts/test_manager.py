@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from sentinair.model.alert import AlertChange
-from sentinair.model.process import Process
+from sentinair.model.process import Parent, Process
 from tests.unit.alerts.alerting import HOUR, SECOND, detection, ids, joined, manager, raised
 
 
@@ -21,6 +22,32 @@ def test_a_first_detection_raises_an_alert_with_all_that_is_known() -> None:
     event = alert.details["event"]
     assert isinstance(event, dict)
     assert event["data"]["process"]["exe_hex"] == b"/bin/e\xff".hex()
+
+
+def test_an_alert_tells_of_long_scripts_above_its_process_by_their_beginning() -> None:
+    above = tuple(Parent(pid, 1, b"/bin/sh", (b"sh", b"-c", b"x" * 32_768)) for pid in range(16))
+    process = Process(pid=5, exe=b"/bin/e", parents=above)
+    alerts = manager()
+    (change,) = alerts.take([detection()], joined(process=process), 42, 9, ids())
+    assert len(msgspec.json.encode(change.alert)) < 32_768
+    chain = change.alert.details["process"]
+    assert isinstance(chain, dict)
+    assert len(chain["parents"]) == 16
+
+
+def test_what_a_rule_says_of_itself_reaches_no_terminal_as_it_is() -> None:
+    hostile = "\x1b[31m\u202e\0"
+    found = detection(
+        title=hostile,
+        category=hostile,
+        rule_author=hostile,
+        rule_license=hostile,
+        rule_link=hostile,
+    )
+    (change,) = manager().take([found], joined(), 1, 0, ids())
+    alert = change.alert
+    said = (alert.title, alert.category, alert.rule_author, alert.rule_license, alert.rule_link)
+    assert set(said) == {"\\x1b[31m\\u202e\\x00"}
 
 
 def test_a_like_detection_within_the_window_counts_and_one_after_it_is_a_new_alert() -> None:

@@ -172,6 +172,8 @@ def test_somebody_ends_a_suppression_by_the_beginning_of_its_id() -> None:
         ({"program": "/" + "x" * 1000}, "not an absolute path"),
         ({"rule": None, "path": "/**"}, "is everything"),
         ({"rule": None, "program": "/**/*"}, "is everything"),
+        ({"rule": None, "program": "/**/?*"}, "is everything"),
+        ({"rule": None, "path": "/*/**/*"}, "is everything"),
         ({"reason": " "}, "reason"),
         ({"reason": "x" * 1001}, "reason"),
         ({"expires_ns": 0}, "at most 366 days"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sentinair.model.process import Parent, Process
-from sentinair.roles.engine.join import MAX_EXITED, REUSE_NS, ProcessTable
+from sentinair.roles.engine.join import MAX_EXITED, MAX_EXITED_BYTES, REUSE_NS, ProcessTable
 
 
 def plain(argv: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bool]:
@@ -183,3 +183,25 @@ def test_told_parents_outlast_a_change_of_user() -> None:
     known.learn(process(7, ppid=6, parents=(Parent(6, 50, b"/bin/sh"),)), 1, action="exec")
     after = known.learn(process(7, ppid=6, uid=33), 2, action="setid")
     assert after.parents == (Parent(6, 50, b"/bin/sh"),)
+
+
+def test_long_arguments_of_processes_that_ended_do_not_fill_the_memory() -> None:
+    known = table()
+    size = 32 << 10
+    fitting = MAX_EXITED_BYTES // size
+    for pid in range(10, 10 + 2 * fitting):
+        known.learn(process(pid, argv=(b"x" * size,)), pid, action="exec")
+        known.learn(process(pid), pid, action="exit")
+    assert len(known) == fitting
+    assert known.find(10, None, 11) is None
+    assert known.find(10 + 2 * fitting - 1, None, 5000) is not None
+
+
+def test_a_pid_that_is_used_again_and_again_is_counted_once() -> None:
+    known = table()
+    for start in range(2 * MAX_EXITED_BYTES >> 15):
+        known.learn(process(10, start=start * 100, argv=(b"x" * (32 << 10),)), start, action="exec")
+        known.learn(process(10, start=start * 100), start, action="exit")
+    known.learn(process(11), 5000, action="exec")
+    known.learn(process(11), 5000, action="exit")
+    assert known.find(10, None, 5000) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import msgspec
@@ -129,7 +130,10 @@ def _text(value: object) -> str | None:
 
 
 def _compact(data: dict[str, object]) -> str:
-    return shown(_encode(data).decode())
+    try:
+        return shown(_encode(data).decode())
+    except (UnicodeEncodeError, OverflowError):  # lone surrogates; numbers beyond 64 bits
+        return shown(json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
 def _sha256(details: dict[str, object]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-__all__ = ["MARK_CHARACTERS", "fit", "fit_bytes"]
+__all__ = ["MARK_CHARACTERS", "fit", "fit_bytes", "fit_raw"]
 
 MARK_CHARACTERS: Final = 48
 """What the mark takes at most: `…[1048576 bytes, sha256 0123456789abcdef]`."""
@@ -33,3 +33,14 @@ def fit_bytes(text: str, octets: int) -> str:
         return text
     mark = _mark(raw)
     return raw[: octets - len(mark.encode())].decode("utf-8", "ignore") + mark
+
+
+def fit_raw(raw: bytes, octets: int) -> bytes:
+    """fit_bytes() of encoded UTF-8.  octets: at least MARK_CHARACTERS + 2."""
+    if len(raw) <= octets:
+        return raw
+    mark = _mark(raw).encode()
+    end = octets - len(mark)
+    while end > 0 and raw[end] & 0xC0 == 0x80:  # within a character: RFC 3629, section 3
+        end -= 1
+    return raw[:end] + mark

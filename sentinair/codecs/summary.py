@@ -11,7 +11,7 @@ from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
 
-__all__ = ["Summary", "summary"]
+__all__ = ["Summary", "severity_of", "summary"]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ def _of_event(entry: Entry) -> Summary:
     return Summary(
         event_class=f"event.{entry.kind}",
         title=_EVENTS.get(entry.kind, entry.kind),
-        severity="medium" if entry.kind in ("gap", "tamper") else "low",
+        severity=severity_of(entry),
         category="event",
         message=_compact(data),
         action=_action(data),
@@ -141,3 +141,12 @@ def _sha256(details: dict[str, object]) -> str | None:
     inner = event.get("data") if isinstance(event, dict) else None
     value = inner.get("sha256") if isinstance(inner, dict) else None
     return _text(value)
+
+
+def severity_of(entry: Entry) -> str:
+    """The severity that summary() gives, without the rest of it."""
+    if entry.alert is not None:
+        return entry.alert.severity
+    if entry.stream == "event":
+        return "medium" if entry.kind in ("gap", "tamper") else "low"
+    return _WORDS[entry.kind][1] if entry.kind in _WORDS else "low"

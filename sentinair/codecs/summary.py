@@ -32,6 +32,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     process: str | None = None  # its executable
     pid: int | None = None
     sha256: str | None = None  # of filename's content, or of the program
+    source_address: str | None = None  # as the event has it: not checked to be an address
+    target_address: str | None = None
 
 
 _WORDS: Final[dict[str, tuple[str, str, str]]] = {
@@ -79,6 +81,7 @@ def summary(entry: Entry) -> Summary:
 
 
 def _of_alert(entry: Entry, alert: Alert) -> Summary:
+    event = _event_of(alert.details)
     return Summary(
         event_class=alert.rule_id,
         title=alert.title,
@@ -94,7 +97,9 @@ def _of_alert(entry: Entry, alert: Alert) -> Summary:
         filename=alert.filename,
         process=alert.process,
         pid=alert.pid,
-        sha256=_sha256(alert.details),
+        sha256=_text(event.get("sha256")),
+        source_address=_text(event.get("src")),
+        target_address=_text(event.get("dst")),
     )
 
 
@@ -115,6 +120,8 @@ def _of_event(entry: Entry) -> Summary:
         process=_text(process.get("exe")),
         pid=process.get("pid") if isinstance(process.get("pid"), int) else None,
         sha256=_text(data.get("sha256")),
+        source_address=_text(data.get("src")),
+        target_address=_text(data.get("dst")),
     )
 
 
@@ -136,11 +143,10 @@ def _compact(data: dict[str, object]) -> str:
         return shown(json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
-def _sha256(details: dict[str, object]) -> str | None:
+def _event_of(details: dict[str, object]) -> dict[str, Any]:
     event = details.get("event")
-    inner = event.get("data") if isinstance(event, dict) else None
-    value = inner.get("sha256") if isinstance(inner, dict) else None
-    return _text(value)
+    data = event.get("data") if isinstance(event, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def severity_of(entry: Entry) -> str:

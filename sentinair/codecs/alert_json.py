@@ -76,12 +76,15 @@ def shape(alert: Alert, time_text: Callable[[int], str | None] = rfc3339) -> Ale
 
     Raises what time_text raises: OverflowError for years outside 1 to 9999.
     """
-    began = time_text(alert.time_ns)
+    raised = time_text(alert.time_ns)
+    # Seen once, as most are, it has one time: each text that need not be made again is a tenth of the whole.
+    first = raised if alert.first_seen_ns == alert.time_ns else time_text(alert.first_seen_ns)
+    last = first if alert.last_seen_ns == alert.first_seen_ns else time_text(alert.last_seen_ns)
     acknowledged, escalated = alert.acknowledged_at_ns, alert.escalated_at_ns
     closed, reopened = alert.closed_at_ns, alert.reopened_at_ns
     return AlertShape(
         alert.id,
-        began,
+        raised,
         alert.severity,
         alert.category,
         alert.title,
@@ -99,8 +102,8 @@ def shape(alert: Alert, time_text: Callable[[int], str | None] = rfc3339) -> Ale
         alert.fingerprint,
         alert.confidence,
         alert.count,
-        began if alert.first_seen_ns == alert.time_ns else time_text(alert.first_seen_ns),
-        time_text(alert.last_seen_ns),
+        first,
+        last,
         alert.user,
         alert.filename,
         alert.pid,

@@ -38,10 +38,13 @@ def to_json(value: object, longest: int | None = None) -> bytes:
     """
     try:
         line = _encode(value)
-    except (UnicodeEncodeError, ValueError, OverflowError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         return _encode(_safe(value, longest, 0))
-    if _clean(line) and (longest is None or len(line) <= longest):
-        return line
+    if longest is None or len(line) <= longest:
+        if line.isascii() and b"\\" not in line and b"\x7f" not in line:  # nearly all
+            return line
+        if _clean(line):
+            return line
     return _encode(_safe(value, longest, 0))
 
 

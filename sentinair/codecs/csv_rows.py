@@ -107,14 +107,14 @@ def _cell(text: str) -> str:
             return text
     else:
         text = shown(text)
-    text = _FORMULA.sub(r"\g<0>'", text)
-    if 2 * len(text) > CELL_UNITS:  # if all of it were beyond the basic plane
-        text = _short(text)
-    return text.replace('"', '""')
+    cell = _FORMULA.sub(r"\g<0>'", text)
+    if 2 * len(cell) > CELL_UNITS:  # if all of it were beyond the basic plane
+        cell = _short(cell, text)
+    return cell.replace('"', '""')
 
 
-def _short(text: str) -> str:
-    units = len(text) + sum(character > "\uffff" for character in text)
+def _short(cell: str, text: str) -> str:
+    units = len(cell) + sum(character > "\uffff" for character in cell)
     if units <= CELL_UNITS:
-        return text
-    return fit(text, CELL_UNITS if units == len(text) else CELL_UNITS // 2)
+        return cell
+    return fit(cell, CELL_UNITS if units == len(cell) else CELL_UNITS // 2, text)

@@ -18,7 +18,7 @@ VERSION: Final = "1.0"  # of the file's shape
 class JsonFileCodec:
     """export_time export_source version alerts[] alert_count; entries that are no alerts have no place in it.
 
-    longest: texts of more characters are cut (cut.fit()), at least 48; None: nothing is.
+    longest: texts of more characters are cut (cut.fit()), at least 60; None: nothing is.
     """
 
     name = "json"

@@ -31,7 +31,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
 class NdjsonCodec:
     """The full record: host chain stream seq kind time version link, and the alert as the API shows it or the data.
 
-    longest: texts of more characters are cut (cut.fit()), at least 48; None: nothing is.
+    longest: texts of more characters are cut (cut.fit()), at least 60; None: nothing is.
     """
 
     name = "ndjson"
@@ -45,8 +45,20 @@ class NdjsonCodec:
         return b""
 
     def encode(self, entry: Entry) -> bytes:
+        alert = entry.alert
         try:
-            line = _line(entry)
+            line = _Line(
+                entry.host,
+                entry.chain,
+                entry.stream,
+                entry.seq,
+                entry.kind,
+                rfc3339(entry.time_ns),
+                entry.version,
+                entry.link,
+                UNSET if alert is None else shape(alert),
+                entry.data if alert is None or entry.data else UNSET,
+            )
         except OverflowError:  # a time outside years 1 to 9999
             return to_json(_far(entry), self._longest)
         return to_json(line, self._longest)
@@ -58,30 +70,21 @@ class NdjsonCodec:
         return b"\n" if count else b""
 
 
-def _line(entry: Entry) -> _Line:
-    alert = entry.alert
-    return _Line(
-        entry.host,
-        entry.chain,
-        entry.stream,
-        entry.seq,
-        entry.kind,
-        rfc3339(entry.time_ns),
-        entry.version,
-        entry.link,
-        UNSET if alert is None else shape(alert),
-        entry.data if alert is None or entry.data else UNSET,
-    )
-
-
 def _far(entry: Entry) -> dict[str, Any]:
-    near = entry if entry.alert is None else msgspec.structs.replace(entry, alert=None)
-    fields = msgspec.structs.asdict(_line(msgspec.structs.replace(near, time_ns=0)))
-    fields["time"] = rfc3339_or_none(entry.time_ns)
-    if fields["time"] is None:
-        fields["time_ns"] = entry.time_ns
+    shown: dict[str, Any] = {
+        "host": entry.host,
+        "chain": entry.chain,
+        "stream": entry.stream,
+        "seq": entry.seq,
+        "kind": entry.kind,
+        "time": rfc3339_or_none(entry.time_ns),
+        "version": entry.version,
+        "link": entry.link,
+    }
+    if shown["time"] is None:
+        shown["time_ns"] = entry.time_ns
     if entry.alert is not None:
-        fields["alert"] = render_any(entry.alert)
-        if not entry.data:
-            del fields["data"]
-    return {name: value for name, value in fields.items() if value is not UNSET}
+        shown["alert"] = render_any(entry.alert)
+    if entry.alert is None or entry.data:
+        shown["data"] = entry.data
+    return shown

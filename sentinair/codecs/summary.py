@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import msgspec
 
+from sentinair.codecs.any_json import to_json
 from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
@@ -139,8 +139,8 @@ def _text(value: object) -> str | None:
 def _compact(data: dict[str, object]) -> str:
     try:
         return shown(_encode(data).decode())
-    except (UnicodeEncodeError, OverflowError):  # lone surrogates; numbers beyond 64 bits
-        return shown(json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    except (ValueError, OverflowError, RecursionError):  # lone surrogates; what only Python writes
+        return to_json(data).decode()
 
 
 def _event_of(details: dict[str, object]) -> dict[str, Any]:

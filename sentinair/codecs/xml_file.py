@@ -25,7 +25,7 @@ _NO_CHARACTERS: Final = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"}
 class XmlCodec:
     """export_time export_source version alerts alert_count; entries that are no alerts have no place in it.
 
-    text_bytes: longer texts are cut (cut.fit_bytes()); at least 50, at most 4,900,000, which is as much as can stand
+    text_bytes: longer texts are cut (cut.fit_bytes()); at least 60, at most 4,900,000, which is as much as can stand
     in hexadecimal too.
     """
 

@@ -63,10 +63,11 @@ def time_text(time_ns: int | None) -> str | None:
     return f"{when.year:04d}" + when.strftime("-%m-%dT%H:%M:%S.%fZ")
 
 
-def cut_text(text: str, characters: int) -> str:
+def cut_text(text: str, characters: int, whole: str | None = None) -> str:
+    """text, or its beginning with the length and hash of the whole; characters: at least 60."""
     if len(text) <= characters:
         return text
-    raw = text.encode("utf-8", "backslashreplace")
+    raw = (text if whole is None else whole).encode("utf-8", "backslashreplace")
     mark = f"…[{len(raw)} bytes, sha256 {hashlib.sha256(raw).hexdigest()[:16]}]"
     return text[: characters - len(mark)] + mark
 

@@ -43,7 +43,7 @@ def cell(text: str | None) -> str:
     units = len(safe.encode("utf-16-le")) // 2
     if units <= 32_767:
         return safe
-    return cut_text(safe, 32_767 if units == len(safe) else 16_383)
+    return cut_text(safe, 32_767 if units == len(safe) else 16_383, escaped(text or ""))
 
 
 def wanted(entry: Entry) -> list[str]:

@@ -91,11 +91,11 @@ def test_what_is_no_alert_has_no_place_in_it() -> None:
 
 
 def test_a_long_text_is_cut_with_length_and_hash_where_that_is_asked() -> None:
-    for entry in hostile_entries(12):
+    for entry in hostile_entries(120):
         if entry.alert is None or not entry.alert.title:
             continue
-        title = strict(JsonFileCodec(longest=48).encode(entry))["title"]
-        assert title == cut_text(escaped(entry.alert.title), 48)
+        title = strict(JsonFileCodec(longest=60).encode(entry))["title"]
+        assert title == cut_text(escaped(entry.alert.title), 60)
 
 
 def test_the_whole_record_says_the_same_of_an_alert() -> None:

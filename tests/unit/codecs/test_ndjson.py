@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from sentinair.codecs.ndjson import NdjsonCodec
+from sentinair.codecs.summary import summary
 from sentinair.model.alert import Note
 from sentinair.model.entry import Entry
 from sentinair.model.ports import Codec
@@ -106,6 +107,7 @@ def test_numbers_that_are_none_are_null_and_large_ones_whole() -> None:
     assert strict(NdjsonCodec().encode(entry))["data"]["n"] == [None, None, None, 2**64, 10**400]
     huge = one(data={"n": 10**5000}, time_ns=-(10**5000))
     line = strict(NdjsonCodec().encode(huge))
+    assert hex(10**5000) in summary(huge).message
     assert int(line["data"]["n"], 16) == 10**5000
     assert int(line["time_ns"], 16) == -(10**5000)
 

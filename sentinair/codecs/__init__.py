@@ -3,6 +3,9 @@
     times       nanoseconds to RFC 3339 text and back
     event_json  a stored event in the shape users rely on
     alert_json  a stored alert in the shape users rely on
+    any_json    any value as a line of JSON, with the bytes of what had to be escaped beside it
+    ndjson json_file csv_rows xml_file  entries as lines or files (model.ports.Codec)
+    syslog      an encoded entry in an envelope, and messages in a stream
 
 Everything that came from the kernel leaves here as safe text (model.text.shown); where that text cannot be
 turned back into the bytes, the bytes stand beside it in hexadecimal, as `<name>_hex`.

@@ -8,7 +8,7 @@ import msgspec
 
 from sentinair.model.alert import Alert
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "Parcel"]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,3 +26,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         str, object
     ] = {}  # of all others: what the record says; of an event: as event_json shows it
     link: str | None = None  # of a record: its chain link, 64 hexadecimal digits
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """One entry and what a codec made of it; body is empty for a sink that takes entries as they are."""
+
+    entry: Entry
+    body: bytes

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from sentinair.errors import Fault
 from sentinair.model.alert import Detection, Joined
-from sentinair.model.entry import Entry
+from sentinair.model.entry import Entry, Parcel
 
-__all__ = ["Clock", "Codec", "Detector", "FromRules", "Keeper", "Probe", "Reading"]
+__all__ = ["Clock", "Codec", "Detector", "FromRules", "Keeper", "Probe", "Reading", "Sink"]
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -82,7 +82,10 @@ class Codec(Protocol):
         ...
 
     def encode(self, entry: Entry) -> bytes:
-        """One entry, without what separates it from the next."""
+        """One entry, without what separates it from the next.
+
+        Empty where this format has no place for it: it is then not written and not counted.
+        """
         ...
 
     def between(self) -> bytes:
@@ -109,3 +112,28 @@ class FromRules(Protocol):
 
     name: str
     reading: Reading
+
+
+class Sink(Protocol):
+    """Brings parcels somewhere.  One thread calls it; it may block, and nobody but that thread waits.
+
+    All methods raise SinkAway for what may work later; then the same parcels come again.
+    """
+
+    name: str  # as the administrator called it
+
+    def open(self) -> None:
+        """Connects, or looks whether the place is there.  Called again after each SinkAway."""
+        ...
+
+    def deliver(self, parcels: Sequence[Parcel]) -> None:
+        """All of them are on the far side, as far as it can tell, when this returns.  Raises SinkRefused, SinkAway."""
+        ...
+
+    def idle(self, mono_ns: int) -> None:
+        """Once a second while nothing is to be delivered: what time alone decides. mono_ns: steady clock."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of everything; raises nothing."""
+        ...

@@ -14,7 +14,6 @@ import re
 from typing import Final
 
 from sentinair.codecs.cef_usual import usual_alert
-from sentinair.codecs.cut import fit_bytes
 from sentinair.codecs.siem import (
     PRODUCT,
     SEVERITIES,
@@ -23,6 +22,7 @@ from sentinair.codecs.siem import (
     are_plain,
     base_name,
     external_id,
+    fitted,
     milliseconds,
     outcome,
     percent,
@@ -207,7 +207,7 @@ def _header(text: str, limit: int) -> str:
     safe = text.replace("\r", " ").replace("\n", " ").strip(" ") or "-"
     if not safe.isprintable():
         safe = shown(safe)
-    return fit_bytes(safe, limit, text).replace("\\", "\\\\").replace("|", "\\|")
+    return fitted(safe, text, limit).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _field(before: str, text: str, limit: int) -> str:
@@ -216,6 +216,6 @@ def _field(before: str, text: str, limit: int) -> str:
         not safe.isprintable()
     ):  # showing what is printable would change nothing and take ten times as long
         safe = "".join([part if part in "\r\n" else shown(part) for part in _BREAKS.split(safe)])
-    safe = fit_bytes(safe, limit, text).replace("\\", "\\\\").replace("=", "\\=")
+    safe = fitted(safe, text, limit).replace("\\", "\\\\").replace("=", "\\=")
     safe = safe.replace("\n", "\\n").replace("\r", "\\r")
     return before + safe if safe else ""

@@ -78,7 +78,7 @@ def _are_plain(texts: tuple[str, ...]) -> bool:
         and len(texts[7]) <= 64
         and len(texts[11]) <= 255
         and all(texts[:_NEEDED])
-        and body.isascii()
+        and body.isascii()  # or encode() may fail
         and " \n" not in body
         and "\n " not in body
         and body[0] != " "

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sentinair.codecs.cut import fit_bytes
 from sentinair.codecs.siem import (
     PRODUCT,
     SEVERITIES,
@@ -21,6 +20,7 @@ from sentinair.codecs.siem import (
     are_plain,
     base_name,
     external_id,
+    fitted,
     milliseconds,
     outcome,
     percent,
@@ -150,7 +150,7 @@ class LeefCodec:
             not safe.isprintable()
         ):  # showing what is printable would change nothing and take ten times as long
             safe = shown(safe)
-        return fit_bytes(safe, limit, text)
+        return fitted(safe, text, limit)
 
 
 def _may_delimit(delimiter: str) -> bool:

@@ -7,8 +7,10 @@ from ipaddress import IPv6Address, ip_address
 from operator import gt
 from typing import Final
 
+from sentinair.codecs.cut import fit_bytes
 from sentinair.codecs.summary import Summary
 from sentinair.model.entry import Entry
+from sentinair.model.text import shown
 
 __all__ = [
     "PRODUCT",
@@ -18,6 +20,7 @@ __all__ = [
     "are_plain",
     "base_name",
     "external_id",
+    "fitted",
     "milliseconds",
     "outcome",
     "percent",
@@ -51,6 +54,13 @@ def are_plain(texts: Sequence[str], limits: Iterable[int], plain: bytes) -> bool
         and body.encode().translate(None, plain) == b"\n" * (len(texts) - 1)
         and not any(map(gt, map(len, texts), limits))
     )
+
+
+def fitted(rendered: str, text: str, octets: int) -> str:
+    """rendered, or as much of it as fits with the length and hash of what text is in the full record."""
+    if len(rendered.encode()) <= octets:
+        return rendered
+    return fit_bytes(rendered, octets, shown(text))
 
 
 def milliseconds(time_ns: int) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import msgspec
 
+from sentinair.codecs.any_json import to_json
 from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
 
-__all__ = ["Summary", "summary"]
+__all__ = ["Summary", "severity_of", "summary"]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ def _of_event(entry: Entry) -> Summary:
     return Summary(
         event_class=f"event.{entry.kind}",
         title=_EVENTS.get(entry.kind, entry.kind),
-        severity="medium" if entry.kind in ("gap", "tamper") else "low",
+        severity=severity_of(entry),
         category="event",
         message=_compact(data),
         action=_action(data),
@@ -139,11 +139,20 @@ def _text(value: object) -> str | None:
 def _compact(data: dict[str, object]) -> str:
     try:
         return shown(_encode(data).decode())
-    except (UnicodeEncodeError, OverflowError):  # lone surrogates; numbers beyond 64 bits
-        return shown(json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    except (ValueError, OverflowError, RecursionError):  # lone surrogates; what only Python writes
+        return to_json(data).decode()
 
 
 def _event_of(details: dict[str, object]) -> dict[str, Any]:
     event = details.get("event")
     data = event.get("data") if isinstance(event, dict) else None
     return data if isinstance(data, dict) else {}
+
+
+def severity_of(entry: Entry) -> str:
+    """The severity that summary() gives, without the rest of it."""
+    if entry.alert is not None:
+        return entry.alert.severity
+    if entry.stream == "event":
+        return "medium" if entry.kind in ("gap", "tamper") else "low"
+    return _WORDS[entry.kind][1] if entry.kind in _WORDS else "low"

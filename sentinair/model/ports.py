@@ -82,7 +82,10 @@ class Codec(Protocol):
         ...
 
     def encode(self, entry: Entry) -> bytes:
-        """One entry, without what separates it from the next."""
+        """One entry, without what separates it from the next.
+
+        Empty where this format has no place for it: it is then not written and not counted.
+        """
         ...
 
     def between(self) -> bytes:

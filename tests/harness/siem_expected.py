@@ -1,44 +1,28 @@
-"""What CEF and LEEF must hold of a text, computed character by character from what docs/formats.md says."""
+"""What CEF and LEEF must hold of a text, worked out from what docs/formats.md says and by nothing of the program's."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import unicodedata
-from typing import Final
+import re
 
-__all__ = ["cut_to", "milliseconds", "shown_by_table"]
+from tests.harness.expected import escaped
 
-# Bidirectional controls and characters without width: docs/formats.md, "What is replaced".
-_MARKS: Final = frozenset(
-    (0x061C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x206A), 0xFEFF)
-)
+__all__ = ["cut_to", "escaped_but", "milliseconds"]
 
 
-def shown_by_table(text: str, keep: str = "") -> str:
+def escaped_but(text: str, keep: str) -> str:
     """text with what is unsafe written out, but for the characters in keep."""
-    return "".join([one if one in keep else _shown(one) for one in text])
-
-
-@functools.cache
-def _shown(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code < 0xDD00:  # a byte that is no UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    if unicodedata.category(character) == "Cc":
-        return f"\\x{code:02x}"
-    if code in _MARKS or unicodedata.category(character) == "Cs":
-        return f"\\u{code:04x}"
-    return character
+    parts = re.split(f"([{keep}])", text)
+    return "".join([part if part in keep else escaped(part) for part in parts])
 
 
 def cut_to(rendered: str, whole: str, octets: int) -> str:
     """rendered if it has at most so many bytes, else as much of it as leaves room for the mark of what whole was."""
     if len(rendered.encode()) <= octets:
         return rendered
-    raw = whole.encode("utf-8", "backslashreplace")
+    raw = escaped(whole).encode()
     digest = hashlib.sha256(raw).hexdigest()
-    mark = f"…[{len(raw)} {digest[:16]}]" if octets < 50 else f"…[{len(raw)} bytes, sha256 {digest[:16]}]"  # fmt: skip
+    mark = f"…[{len(raw)} {digest[:16]}]" if octets < 60 else f"…[{len(raw)} bytes, sha256 {digest[:16]}]"  # fmt: skip
     room, kept = octets - len(mark.encode()), []
     for character in rendered:
         room -= len(character.encode())

@@ -21,8 +21,9 @@ from sentinair.codecs.cef import CefCodec
 from sentinair.codecs.cef_usual import usual_alert
 from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
+from tests.harness.expected import escaped
 from tests.harness.hostile import COUNT, PIECES, hostile_entries
-from tests.harness.siem_expected import cut_to, milliseconds, shown_by_table
+from tests.harness.siem_expected import cut_to, escaped_but, milliseconds
 from tests.harness.siem_readers import NEEDS_FORMATS, cef_extension_at, read_cef, table
 from tests.harness.usual_entries import alert_entry, event_entry
 
@@ -52,11 +53,11 @@ SEVERITIES = {"low": "3", "medium": "5", "high": "8", "critical": "10"}
 
 def _in_header(text: str, limit: int) -> str:
     line = text.replace("\r", " ").replace("\n", " ").strip(" ") or "-"
-    return cut_to(shown_by_table(line), text, limit)
+    return cut_to(escaped(line), text, limit)
 
 
 def _in_extension(text: str, limit: int) -> str:
-    return cut_to(shown_by_table(text.strip(" "), keep="\r\n"), text, limit)
+    return cut_to(escaped_but(text.strip(" "), "\r\n"), text, limit)
 
 
 def _within(value: int | None, bits: int) -> str | None:
@@ -87,7 +88,7 @@ def _expected(entry: Entry) -> tuple[list[str], dict[str, str]]:
         "ZehraSecSentinairLink": entry.link, "cat": alert.category, "act": entry.kind.removeprefix("alert."),
         "outcome": "success", "suid" if digits else "suser": user, "sproc": alert.process,
         "spid": _within(alert.pid, 31), "fname": (alert.filename or "").split("/")[-1], "filePath": alert.filename,
-        "fileHash": shown_by_table(data.get("sha256") or ""), "start": milliseconds(alert.first_seen_ns),
+        "fileHash": escaped(data.get("sha256") or ""), "start": milliseconds(alert.first_seen_ns),
         "end": milliseconds(alert.last_seen_ns), "cnt": _within(alert.count, 31),
         "cn1": str(round(alert.confidence * 100)) if 0 <= alert.confidence <= 1 else None,
         "cs1": " ".join(alert.techniques), "cs2": " ".join(alert.why), "cs3": alert.rule_author,

@@ -6,10 +6,11 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinair.codecs.cut import MARK_BYTES, MARK_CHARACTERS, NARROW_MARK, fit, fit_bytes
+from sentinair.codecs.cut import NARROW as NARROW_ROOM
+from sentinair.codecs.cut import NARROW_MARK, fit, fit_bytes, fit_raw
 
 WORDED = re.compile(r"…\[(\d+) bytes, sha256 ([0-9a-f]{16})\]\Z")
-NARROW = re.compile(r"…\[(\d+) ([0-9a-f]{16})\]\Z")
+SHORT = re.compile(r"…\[(\d+) ([0-9a-f]{16})\]\Z")
 
 
 def _told(raw: bytes) -> tuple[str, str]:
@@ -24,7 +25,7 @@ def test_what_fits_is_left_and_what_is_cut_says_its_length_and_hash(text: str, r
     if len(text) <= room:
         assert shortened == text
     else:
-        mark = (NARROW if room < MARK_CHARACTERS else WORDED).search(shortened)
+        mark = (SHORT if room < NARROW_ROOM else WORDED).search(shortened)
         assert mark is not None
         assert mark.groups() == _told(raw)
         assert text.startswith(shortened[: mark.start()])
@@ -38,10 +39,11 @@ def test_counted_in_bytes_no_character_is_split(text: str, room: int) -> None:
     if len(raw) <= room:
         assert shortened == text
     else:
-        mark = (NARROW if room < MARK_BYTES else WORDED).search(shortened)
+        mark = (SHORT if room < NARROW_ROOM else WORDED).search(shortened)
         assert mark is not None
         assert mark.groups() == _told(raw)
         assert raw.startswith(shortened[: mark.start()].encode())
+    assert fit_raw(raw, room).decode() == shortened.encode("utf-8", "backslashreplace").decode()
 
 
 def test_the_mark_can_speak_of_what_the_text_was_made_from() -> None:

@@ -19,7 +19,8 @@ def _named(section: str) -> set[str]:
 
 
 def test_every_field_of_cef_is_in_the_manual() -> None:
-    codec, found = CefCodec(version=1), set()
+    codec = CefCodec(version=1)
+    found: set[str] = set()
     for entry in hostile_entries(600):
         found |= read_cef(codec.encode(entry).decode())[1].keys()
     labels = {key for key in found if key.endswith("Label")}
@@ -28,7 +29,8 @@ def test_every_field_of_cef_is_in_the_manual() -> None:
 
 
 def test_every_field_of_leef_is_in_the_manual() -> None:
-    codec, found = LeefCodec(), set()
+    codec = LeefCodec()
+    found: set[str] = set()
     for entry in hostile_entries(600):
         found |= read_leef(codec.encode(entry).decode())[2].keys()
     assert len(found) > 30

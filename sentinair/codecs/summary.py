@@ -42,6 +42,8 @@ _WORDS: Final[dict[str, tuple[str, str, str]]] = {
     "store.refused": ("The disk refused the record", "high", "health"),
     "unclean.stop": ("The agent ended without a stop", "medium", "health"),
     "rules.refused": ("Changed rules were refused", "medium", "health"),
+    "sink.refused": ("Entries that a sink will never take", "medium", "delivery"),
+    "sink.health": ("A sink's health changed", "medium", "delivery"),
     "detection.unplaced": ("A detection without its events", "medium", "health"),
 }
 _EVENTS: Final = {
@@ -53,6 +55,7 @@ _EVENTS: Final = {
     "clock": "Clock set",
     "tamper": "The record is not as it was written",
     "scanned": "Listing finished",
+    "sink": "A sink does not deliver",
 }
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -104,7 +107,7 @@ def _of_event(entry: Entry) -> Summary:
     return Summary(
         event_class=f"event.{entry.kind}",
         title=_EVENTS.get(entry.kind, entry.kind),
-        severity="medium" if entry.kind in ("gap", "tamper") else "low",
+        severity="medium" if entry.kind in ("gap", "tamper", "sink") else "low",
         category="event",
         message=_compact(data),
         action=_action(data),

@@ -18,6 +18,7 @@ import msgspec
 
 from sentinair.errors import RecordGone, SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange, Closed
+from sentinair.model.delivery import Position
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
 from sentinair.settings.guarded import check_owned
@@ -129,6 +130,11 @@ class Store:
         """Where the chain ends."""
         return self._live().head
 
+    @property
+    def newest_event(self) -> int:
+        """Id of the newest event on disk."""
+        return self._live().events.next_id - 1
+
     def allocate(self, count: int) -> int:
         """The first of `count` new event ids.  They must be committed in this order, without a hole."""
         first = self._next_id
@@ -143,11 +149,13 @@ class Store:
         records: Sequence[Record] = (),
         committed: Mapping[LaneKey, int] | None = None,
         found: Sequence[Found] = (),
+        positions: Mapping[str, Position] | None = None,
     ) -> Committed:
         """Write all of it durably, or nothing.
 
         committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
         here.  found: names a first listing found (state) or did not (None), applied before the events.
+        positions: how far sinks are.
         Order in the ledger: events.batch, records, alerts.
         Raises StorageFault: nothing was written, try the same again later; RecordGone: open the store again first.
         """
@@ -159,7 +167,9 @@ class Store:
                 events, alerts = events[done.events :], alerts[done.alerts :]
                 records, found = records[done.records :], found[done.found :]
             with session.transaction(self.chain, stamp) as draft:
-                result = session.write(draft, events, alerts, records, committed or {}, found)
+                result = session.write(
+                    draft, events, alerts, records, committed or {}, found, positions or {}
+                )
                 sealed = self._sealer.add_to(session, draft)
                 self._unsure = _Unsure(
                     draft.head, len(events), len(alerts), len(records), len(found)

@@ -11,7 +11,18 @@ from typing import Final
 from sentinair.alerts.manager import AlertManager
 from sentinair.errors import DataFault, RecordGone
 from sentinair.ipc.lane import MAX_BATCH
-from sentinair.ipc.messages import Ack, AskInventory, Batch, FromSender, Health, Hello
+from sentinair.ipc.messages import (
+    Ack,
+    AskInventory,
+    AskSink,
+    Batch,
+    FromSender,
+    Health,
+    Hello,
+    SinkReport,
+    SinksKept,
+    Wake,
+)
 from sentinair.model.event import ClockEvent, GapEvent
 from sentinair.model.record import Stamp
 from sentinair.monitors.clock import ClockWatch
@@ -24,6 +35,7 @@ from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.overdue import Overdue
 from sentinair.roles.engine.panel import Panel
 from sentinair.roles.engine.senders import Held, Sender
+from sentinair.roles.engine.sinks import Sinks
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
@@ -60,6 +72,7 @@ class Spine:
         drills: Drills,
         panel: Panel,
         overdue: Overdue,
+        sinks: Sinks,
     ) -> None:
         """after_stop: the engine's life before this one ended in order, and its senders with it."""
         self._after_stop = after_stop
@@ -68,6 +81,7 @@ class Spine:
         self.drills = drills
         self.panel = panel
         self._overdue = overdue
+        self.sinks = sinks
         self._met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
@@ -104,6 +118,9 @@ class Spine:
                     self._hold_or_take(sender, batch)
             case Health():
                 sender.health = message
+            case SinkReport():
+                if self.senders.get(sender.role) is sender and sender.role == "forwarder":
+                    self.sinks.hear(message)
             case Hello():
                 self._hello(sender, message)
 
@@ -117,7 +134,14 @@ class Spine:
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
         durable = {name: store.lane(key) for name, key in lanes.items()}
         committed = {name: seq for name, seq in durable.items() if seq is not None}
-        sender.welcome(hello, committed, self._own_processes())
+        ours = sender.role == "forwarder"
+        sender.welcome(
+            hello,
+            committed,
+            self._own_processes(),
+            store.chain if ours else "",
+            self.sinks.kept() if ours else (),
+        )
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
         self.senders[sender.role] = sender
@@ -171,7 +195,13 @@ class Spine:
         if sensor is not None:
             self._say(sensor, ask)
 
-    def _say(self, sender: Sender, message: Ack | Ask) -> None:
+    def tell_forwarder(self, word: Wake | SinksKept | AskSink) -> None:
+        """If it is there; its welcome says the rest."""
+        forwarder = self.senders.get("forwarder")
+        if forwarder is not None:
+            self._say(forwarder, word)
+
+    def _say(self, sender: Sender, message: Ack | Ask | Wake | SinksKept | AskSink) -> None:
         try:
             sender.send(message)
         except (OSError, DataFault) as fault:  # dying or hanging: its next life is told by Welcome
@@ -261,6 +291,8 @@ class Spine:
                 receipts.setdefault(lane.sender, {})[lane.name] = seq
         for role, receipt in receipts.items():
             self._say(self.senders[role], Ack(receipt))
+        last = self.commits.last
+        self.sinks.committed(grown=last is not None and last.first_seq <= last.last_seq)
 
     def tick(self) -> None:
         """Once a second.  Raises RecordGone."""
@@ -277,6 +309,7 @@ class Spine:
         self._overdue.tick(self.panel.detectors, stamp)
         self.modes.tick(stamp)
         self.drills.tick(stamp)
+        self.sinks.tick(stamp)
         self._ask_inventory()
         if stamp.mono_ns >= self._next_beat_ns:
             self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS

@@ -130,11 +130,6 @@ class Store:
         """Where the chain ends."""
         return self._live().head
 
-    @property
-    def newest_event(self) -> int:
-        """Id of the newest event on disk."""
-        return self._live().events.next_id - 1
-
     def allocate(self, count: int) -> int:
         """The first of `count` new event ids.  They must be committed in this order, without a hole."""
         first = self._next_id
@@ -155,8 +150,7 @@ class Store:
 
         committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
         here.  found: names a first listing found (state) or did not (None), applied before the events.
-        positions: how far sinks are.
-        Order in the ledger: events.batch, records, alerts.
+        Order in the ledger: events.batch, records, alerts.  positions: how far sinks are.
         Raises StorageFault: nothing was written, try the same again later; RecordGone: open the store again first.
         """
         with self._guard():
@@ -167,9 +161,8 @@ class Store:
                 events, alerts = events[done.events :], alerts[done.alerts :]
                 records, found = records[done.records :], found[done.found :]
             with session.transaction(self.chain, stamp) as draft:
-                result = session.write(
-                    draft, events, alerts, records, committed or {}, found, positions or {}
-                )
+                rest = (committed or {}, found, positions or {})
+                result = session.write(draft, events, alerts, records, *rest)
                 sealed = self._sealer.add_to(session, draft)
                 self._unsure = _Unsure(
                     draft.head, len(events), len(alerts), len(records), len(found)
@@ -269,8 +262,8 @@ class Store:
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
                 self._live().connection.backup(copy)
-            size, seq = target.stat().st_size, self._live().head.seq
-            return {"path": str(target), "bytes": size, "seq": seq}
+            seq = self._live().head.seq
+            return {"path": str(target), "bytes": target.stat().st_size, "seq": seq}
 
     def abandon(self) -> None:
         """Let go of file and lock as they are: for who opens it again."""
@@ -354,6 +347,6 @@ class Store:
         if self._unsure is not None and session.head == self._unsure.head:
             return  # the commit is there after all: the next one settles that first
         self._unsure = None
-        data = {"why": "the disk is full", "reserve": "given up to write this"}
         with session.transaction(self.chain, self._stamp) as draft:
-            draft.append("store.refused", data)
+            said = {"why": "the disk is full", "reserve": "given up to write this"}
+            draft.append("store.refused", said)

@@ -153,7 +153,7 @@ class Assembly:
                 self.state,
                 stamp=self.stamp,
                 notice=judge.notice,
-                say=lambda word: spine.tell_forwarder(word),  # noqa: PLW0108 - made below
+                say=lambda word: spine.say("forwarder", word),
             ),
         )
         starts.tick(self.stamp())

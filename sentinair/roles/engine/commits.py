@@ -149,11 +149,6 @@ class Commits:
             self._positions_ns = self._stamp().mono_ns
         self._positions[sink] = position
 
-    @property
-    def newest_event(self) -> int:
-        """Id of the newest event that is on disk."""
-        return self.store.newest_event
-
     def touches(self, directory: bytes) -> bool:
         """Whether a change in directory waits, so that the store does not know its true state yet."""
         return directory in self._touched

@@ -81,7 +81,7 @@ class Sender:
         committed: Mapping[str, int],
         own: tuple[tuple[int, int], ...],
         chain: str = "",
-        sinks: tuple[KeptSink, ...] = (),
+        sinks: tuple[KeptSink, ...] | None = None,
     ) -> None:
         """Answer a hello.  Raises DataFault if the sender is not what its socket says."""
         if hello.version != VERSION:
@@ -96,7 +96,10 @@ class Sender:
         self.hello = hello
         self.expected = {lane: seq + 1 for lane, seq in committed.items()}
         self.held = {}
-        self.send(Welcome(VERSION, dict(committed), own, chain, sinks))
+        if sinks is None:
+            self.send(Welcome(VERSION, dict(committed), own))
+        else:
+            self.send(Welcome(VERSION, dict(committed), own, chain, sinks))
 
     def accept(self, batch: Batch) -> Batch | None:
         """batch without what was taken before; None if nothing is left of it.

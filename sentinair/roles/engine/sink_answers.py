@@ -49,7 +49,7 @@ class SinkAnswers:
 
     def letters(self, _peer: Peer, params: dict[str, object]) -> object:
         """{name} to {letters: its dead letters, oldest first}."""
-        spine, name = self._named(params)
+        spine, name = self._spine(), text_param(params, "name", limit=64)
         return {
             "letters": [
                 {

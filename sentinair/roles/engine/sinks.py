@@ -85,6 +85,7 @@ class Sinks:
     def _read(self) -> dict[str, _Sink]:
         with OutgoingReader.open(self._state) as reader:
             rows = {row.name: row for row in reader.sinks()}
+            self._newest = reader.ends()[1]
         found: dict[str, _Sink] = {}
         for given in self._settings.to:
             name = given.name or ""
@@ -110,7 +111,7 @@ class Sinks:
 
     def hear(self, report: SinkReport) -> None:
         """Raises DataFault if it cannot be true."""
-        seq, event = self._commits.store.head.seq, self._commits.newest_event
+        seq, event = self._commits.store.head.seq, self._newest
         for word in report.words:
             sink = self._sinks.get(word.name)
             if sink is None or not sink.enabled:
@@ -146,13 +147,15 @@ class Sinks:
         sink.waiting += len(letters)
         sink.waiting_why = letters[-1].why
 
-    def committed(self, *, grown: bool) -> None:
-        """A transaction is on disk.  grown: it holds records."""
+    def committed(self) -> None:
+        """A transaction is on disk."""
         if self._taken is not None:
             self._say(SinksKept(self._taken))
             self._taken = None
-        if grown and self._sinks:
-            self._grown = True
+        last = self._commits.last
+        if last is not None and last.first_seq <= last.last_seq:
+            self._newest = max(self._newest, last.last_id)
+            self._grown = bool(self.names())
             self._wake(self._stamp().mono_ns)
 
     def _wake(self, now_ns: int) -> None:
@@ -228,7 +231,7 @@ class Sinks:
     def status(self) -> list[dict[str, object]]:
         """Each sink of the configuration, JSON-able."""
         now_ns = self._stamp().mono_ns
-        head, newest = self._commits.store.head.seq, self._commits.newest_event
+        head, newest = self._commits.store.head.seq, self._newest
         wants = {given.name: bool(given.events) for given in self._settings.to}
         return [
             {

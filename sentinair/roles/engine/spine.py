@@ -14,14 +14,12 @@ from sentinair.ipc.lane import MAX_BATCH
 from sentinair.ipc.messages import (
     Ack,
     AskInventory,
-    AskSink,
     Batch,
+    FromEngine,
     FromSender,
     Health,
     Hello,
     SinkReport,
-    SinksKept,
-    Wake,
 )
 from sentinair.model.event import ClockEvent, GapEvent
 from sentinair.model.record import Stamp
@@ -134,14 +132,8 @@ class Spine:
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
         durable = {name: store.lane(key) for name, key in lanes.items()}
         committed = {name: seq for name, seq in durable.items() if seq is not None}
-        ours = sender.role == "forwarder"
-        sender.welcome(
-            hello,
-            committed,
-            self._own_processes(),
-            store.chain if ours else "",
-            self.sinks.kept() if ours else (),
-        )
+        kept = self.sinks.kept() if sender.role == "forwarder" else None
+        sender.welcome(hello, committed, self._own_processes(), store.chain, kept)
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
         self.senders[sender.role] = sender
@@ -191,20 +183,16 @@ class Spine:
 
     def ask(self, ask: Ask) -> None:
         """Send a request to the sensor, if it is there; what it could not be asked, its next start makes up for."""
-        sensor = self.senders.get("sensor")
-        if sensor is not None:
-            self._say(sensor, ask)
+        self.say("sensor", ask)
 
-    def tell_forwarder(self, word: Wake | SinksKept | AskSink) -> None:
-        """If it is there; its welcome says the rest."""
-        forwarder = self.senders.get("forwarder")
-        if forwarder is not None:
-            self._say(forwarder, word)
-
-    def _say(self, sender: Sender, message: Ack | Ask | Wake | SinksKept | AskSink) -> None:
+    def say(self, role: str, message: FromEngine) -> None:
+        """If it is there; what it did not hear its next welcome tells it."""
+        sender = self.senders.get(role)
+        if sender is None:
+            return
         try:
             sender.send(message)
-        except (OSError, DataFault) as fault:  # dying or hanging: its next life is told by Welcome
+        except (OSError, DataFault) as fault:  # dying or hanging
             log.info("%s does not hear: %s", sender.role, fault)
             sender.hang_up()
 
@@ -290,9 +278,8 @@ class Spine:
             if sender is not None and sender.hello is not None and sender.hello.run == lane.run:
                 receipts.setdefault(lane.sender, {})[lane.name] = seq
         for role, receipt in receipts.items():
-            self._say(self.senders[role], Ack(receipt))
-        last = self.commits.last
-        self.sinks.committed(grown=last is not None and last.first_seq <= last.last_seq)
+            self.say(role, Ack(receipt))
+        self.sinks.committed()
 
     def tick(self) -> None:
         """Once a second.  Raises RecordGone."""

@@ -142,7 +142,7 @@ class Bed:
                 state,
                 stamp=stamp,
                 notice=judge.notice,
-                say=lambda word: self.spine.tell_forwarder(word),  # noqa: PLW0108 - made here
+                say=lambda word: self.spine.say("forwarder", word),
             ),
         )
         self.peers: list[Peer] = []

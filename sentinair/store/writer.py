@@ -164,9 +164,8 @@ class Store:
                 rest = (committed or {}, found, positions or {})
                 result = session.write(draft, events, alerts, records, *rest)
                 sealed = self._sealer.add_to(session, draft)
-                self._unsure = _Unsure(
-                    draft.head, len(events), len(alerts), len(records), len(found)
-                )
+                counts = (len(events), len(alerts), len(records), len(found))
+                self._unsure = _Unsure(draft.head, *counts)
             self._unsure = None
             sealed()
         self.seal(stamp)
@@ -205,8 +204,7 @@ class Store:
             session = self._live(stamp)
             with session.transaction(self.chain, stamp) as draft:
                 forgot = retention.step(session, draft, limits)
-            if forgot:
-                # The log still holds the erased pages until it is begun anew.
+            if forgot:  # the log still holds the erased pages until it is begun anew
                 session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return forgot
 
@@ -262,8 +260,8 @@ class Store:
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
                 self._live().connection.backup(copy)
-            seq = self._live().head.seq
-            return {"path": str(target), "bytes": target.stat().st_size, "seq": seq}
+            size = target.stat().st_size
+            return {"path": str(target), "bytes": size, "seq": self._live().head.seq}
 
     def abandon(self) -> None:
         """Let go of file and lock as they are: for who opens it again."""

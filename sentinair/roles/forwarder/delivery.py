@@ -96,7 +96,7 @@ class Delivery:
                 body = b"" if self._codec is None else self._codec.encode(ready)
             except SinkAway:
                 raise
-            except Exception as fault:
+            except Exception as fault:  # a codec's bug: one entry must not hold up all others
                 log.exception("%s cannot be encoded", entry.kind)
                 why = f"its codec failed: {type(fault).__name__}: {fault}"
                 return parcels, self._letter(entry, 1, why)

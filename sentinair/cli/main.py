@@ -31,6 +31,7 @@ MEMBERS: Final = {
     "rules": "sentinair.cli.rules:rules",
     "drill": "sentinair.cli.drill:drill",
     "mode": "sentinair.cli.mode:mode",
+    "sinks": "sentinair.cli.sinks:sinks",
     "config": "sentinair.cli.config:config",
     "verify": "sentinair.cli.verify:verify",
     "db": "sentinair.cli.db:db",

@@ -45,6 +45,8 @@ _WORDS: Final[dict[str, tuple[str, str, str]]] = {
     "store.refused": ("The disk refused the record", "high", "health"),
     "unclean.stop": ("The agent ended without a stop", "medium", "health"),
     "rules.refused": ("Changed rules were refused", "medium", "health"),
+    "sink.refused": ("Entries that a sink will never take", "medium", "delivery"),
+    "sink.health": ("A sink's health changed", "medium", "delivery"),
     "detection.unplaced": ("A detection without its events", "medium", "health"),
 }
 _EVENTS: Final = {
@@ -56,6 +58,7 @@ _EVENTS: Final = {
     "clock": "Clock set",
     "tamper": "The record is not as it was written",
     "scanned": "Listing finished",
+    "sink": "A sink does not deliver",
 }
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -154,5 +157,5 @@ def severity_of(entry: Entry) -> str:
     if entry.alert is not None:
         return entry.alert.severity
     if entry.stream == "event":
-        return "medium" if entry.kind in ("gap", "tamper") else "low"
+        return "medium" if entry.kind in ("gap", "tamper", "sink") else "low"
     return _WORDS[entry.kind][1] if entry.kind in _WORDS else "low"

@@ -43,6 +43,12 @@ RECORD_KINDS: Final = (
     "mode.changed",
     "drill.started",
     "drill.ended",
+    "sink.refused",
+    "sink.replayed",
+    "sink.paused",
+    "sink.resumed",
+    "sink.health",
+    "sink.tested",
 )
 
 

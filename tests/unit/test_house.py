@@ -36,6 +36,8 @@ EXECS_MAY = (
     "sentinair.monitors.process",
     "sentinair.settings.compiled",
     "sentinair.settings.guarded",
+    "sentinair.settings.registered",
+    "sentinair.settings.sinks",
     "sentinair.settings.types",
     "sentinair.settings.defaults",
 )

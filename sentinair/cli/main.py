@@ -33,6 +33,7 @@ MEMBERS: Final = {
     "mode": "sentinair.cli.mode:mode",
     "sinks": "sentinair.cli.sinks:sinks",
     "config": "sentinair.cli.config:config",
+    "export": "sentinair.cli.export:export",
     "verify": "sentinair.cli.verify:verify",
     "db": "sentinair.cli.db:db",
 }

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -43,7 +44,7 @@ def syslog_ng_missing() -> str | None:
     return None if shutil.which("syslog-ng") else "syslog-ng is not installed"
 
 
-class Receiver:
+class Receiver(ABC):
     """One receiver with mutual TLS.  Use as a context manager; folder keeps its files."""
 
     def __init__(self, folder: Path, authority: Authority) -> None:
@@ -54,8 +55,9 @@ class Receiver:
         self._leaf: Leaf = authority.issue("receiver")
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError
+        """Writes its configuration and says how it is started."""
 
     def start(self) -> None:
         """Returns when it listens."""

@@ -244,6 +244,8 @@ def test_the_priority_is_facility_and_severity() -> None:
     assert priority("local0", tamper) == 130
     assert priority("kern", tamper) == 2
     assert priority("local7", make(kind="file")) == 190
+    for kind in ("gap", "tamper", "file"):
+        assert severity_of(make(kind=kind)) == ("low" if kind == "file" else "medium")
     heartbeat = make(kind="heartbeat", stream="record")
     assert severity_of(heartbeat) == summary(heartbeat).severity
 

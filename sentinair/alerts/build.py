@@ -8,12 +8,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from sentinair.alerts.advice import general_steps
 from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.codecs import event_json
 from sentinair.codecs.times import rfc3339
 from sentinair.model.alert import Alert, Detection, Joined
-from sentinair.model.event import FileEvent, FileState, HashEvent, ProcessEvent
+from sentinair.model.event import FileEvent, FileState, HashEvent
 from sentinair.model.process import Process
 from sentinair.model.text import shown
 
@@ -31,12 +32,6 @@ _TYPES: Final = {
 }
 
 
-def _who(joined: Joined) -> Process | None:
-    if joined.process is not None:
-        return joined.process
-    return joined.event.process if isinstance(joined.event, ProcessEvent) else None
-
-
 def _user(process: Process | None, users: Mapping[int, str]) -> str | None:
     if process is None or process.uid is None:
         return None
@@ -44,7 +39,7 @@ def _user(process: Process | None, users: Mapping[int, str]) -> str | None:
 
 
 def _pid(joined: Joined) -> int | None:
-    process = _who(joined)
+    process = joined.actor
     if process is not None:
         return process.pid
     return joined.event.pid if isinstance(joined.event, FileEvent) else None
@@ -68,7 +63,7 @@ def _details(
     detection: Detection, joined: Joined, event_id: int | None, circumstances: Circumstances
 ) -> dict[str, object]:
     event = joined.event
-    process = _who(joined)
+    process = joined.actor
     details: dict[str, object] = {
         "matches": [
             {"field": shown(m.field), "value": shown(m.value), "wanted": shown(m.wanted)}
@@ -106,7 +101,7 @@ def build(
     circumstances: of the moment; None: ordinary ones.
     """
     event = joined.event
-    process = _who(joined)
+    process = joined.actor
     circumstances = Circumstances() if circumstances is None else circumstances
     return Alert(
         id=alert_id,
@@ -123,7 +118,7 @@ def build(
         first_seen_ns=event.seen_ns,
         last_seen_ns=event.seen_ns,
         why=tuple(shown(line) for line in detection.why),
-        next_steps=tuple(shown(line) for line in detection.next_steps),
+        next_steps=tuple(shown(line) for line in detection.next_steps or general_steps(event)),
         techniques=detection.techniques,
         tactics=detection.tactics,
         rule_author=detection.rule_author,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sentinair.alerts.fingerprint import usual_group
 from sentinair.model.alert import Detection, Joined
-from sentinair.model.event import FileEvent, FileState, ProcessEvent
+from sentinair.model.event import FileEvent, FileState
 
 __all__ = ["Circumstances"]
 
@@ -65,12 +65,10 @@ class Circumstances:
 
 
 def _words(joined: Joined) -> list[bytes | None]:
-    event, process = joined.event, joined.process
+    event, process = joined.event, joined.actor
     words: list[bytes | None] = []
     if isinstance(event, FileEvent):
         words += [event.path, event.old_path]
-    elif isinstance(event, ProcessEvent) and process is None:
-        process = event.process
     if process is not None:
         words += [process.exe, process.cwd, *(process.argv or ())]
     return words

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from sentinair.alerts.glob import Glob
 from sentinair.errors import UsageFault
 from sentinair.model.alert import Detection, Joined
-from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
-from sentinair.model.process import Process
+from sentinair.model.event import FileEvent, HashEvent
 from sentinair.model.record import Record
 from sentinair.model.suppression import (
     Suppression,
@@ -56,7 +55,7 @@ class _Active:
             return False
         if self._program is None and wish.user is None:
             return True
-        process = _who(joined)
+        process = joined.actor
         if process is None:
             return False
         if self._program is not None and (
@@ -73,12 +72,6 @@ def _path_fits(path: Glob, joined: Joined) -> bool:
     # What is renamed into a suppressed place came from one that may not be.
     old = event.old_path if isinstance(event, FileEvent) else None
     return old is None or path.matches(old)
-
-
-def _who(joined: Joined) -> Process | None:
-    if joined.process is None and isinstance(joined.event, ProcessEvent):
-        return joined.event.process
-    return joined.process
 
 
 def _is_user(wanted: str, uid: int | None, users: Mapping[int, str]) -> bool:

@@ -20,6 +20,7 @@ from sentinair.codecs.siem import (
     SEVERITIES,
     VENDOR,
     addresses,
+    are_plain,
     base_name,
     external_id,
     milliseconds,
@@ -81,6 +82,7 @@ _ALERT_FIELDS: Final = (
 _MESSAGE: Final = (" msg=", 1023)
 _TECHNIQUE: Final = (" frameworkName=MITRE ATT&CK threatAttackID=", 32)  # CEF 1.2
 
+_PLAIN: Final = bytes(byte for byte in range(0x20, 0x7F) if byte not in b"\\=")
 _BREAKS: Final = re.compile("([\r\n])")
 _Layout = tuple[tuple[str, ...], tuple[int, ...]]  # what stands before each value; its limit
 
@@ -131,8 +133,12 @@ class CefCodec:
             if self._version:
                 texts.append(entry.alert.techniques[0] if entry.alert.techniques else "")
         texts.append(words.message)
-        fields = zip(keys, texts, limits, strict=True)
-        extension = "".join([_field(*field) for field in fields if field[1]])
+        if are_plain(texts, limits, _PLAIN):
+            fields = [key + text for key, text in zip(keys, texts, strict=True) if text]
+        else:
+            whole = zip(keys, texts, limits, strict=True)
+            fields = [_field(*field) for field in whole if field[1]]
+        extension = "".join(fields)
         severity = SEVERITIES.get(words.severity, "Unknown")
         version = _header(entry.version, _VERSION)
         event_class = _header(words.event_class, _CLASS)
@@ -205,8 +211,6 @@ def _header(text: str, limit: int) -> str:
 
 
 def _field(before: str, text: str, limit: int) -> str:
-    if text.isalnum() and text.isascii() and len(text) <= limit:  # numbers, ids, plain words
-        return before + text
     safe = text.strip(" ")
     if (
         not safe.isprintable()

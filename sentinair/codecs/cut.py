@@ -5,25 +5,25 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-__all__ = ["MARK_CHARACTERS", "NARROW", "NARROW_MARK", "fit", "fit_bytes", "fit_raw"]
+__all__ = ["MARK_BYTES", "MARK_CHARACTERS", "NARROW_MARK", "fit", "fit_bytes", "fit_raw"]
 
 MARK_CHARACTERS: Final = 48
 """What the mark takes at most: `…[1048576 bytes, sha256 0123456789abcdef]`."""
 
-NARROW: Final = 60
-"""Below this room the mark has no words: `…[1048576 0123456789abcdef]`."""
+MARK_BYTES: Final = 50
+"""The same in UTF-8."""
 
 NARROW_MARK: Final = 31
-"""The room that the mark without words takes at most; in bytes as well."""
+"""With less room than that the mark has no words, `…[1048576 0123456789abcdef]`: at most so many bytes."""
 
 
 def _raw(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _mark(raw: bytes, room: int) -> str:
+def _mark(raw: bytes, *, narrow: bool) -> str:
     digest = hashlib.sha256(raw).hexdigest()[:16]
-    return f"…[{len(raw)} {digest}]" if room < NARROW else f"…[{len(raw)} bytes, sha256 {digest}]"
+    return f"…[{len(raw)} {digest}]" if narrow else f"…[{len(raw)} bytes, sha256 {digest}]"
 
 
 def fit(text: str, characters: int, whole: str | None = None) -> str:
@@ -34,7 +34,7 @@ def fit(text: str, characters: int, whole: str | None = None) -> str:
     """
     if len(text) <= characters:
         return text
-    mark = _mark(_raw(text if whole is None else whole), characters)
+    mark = _mark(_raw(text if whole is None else whole), narrow=characters < MARK_CHARACTERS)
     return text[: characters - len(mark)] + mark
 
 
@@ -45,7 +45,7 @@ def fit_bytes(text: str, octets: int, whole: str | None = None) -> str:
     raw = _raw(text)
     if len(raw) <= octets:
         return text
-    mark = _mark(raw if whole is None else _raw(whole), octets)
+    mark = _mark(raw if whole is None else _raw(whole), narrow=octets < MARK_BYTES)
     return raw[: octets - len(mark.encode())].decode("utf-8", "ignore") + mark
 
 
@@ -53,7 +53,7 @@ def fit_raw(raw: bytes, octets: int) -> bytes:
     """fit_bytes() of encoded UTF-8.  octets: at least NARROW_MARK."""
     if len(raw) <= octets:
         return raw
-    mark = _mark(raw, octets).encode()
+    mark = _mark(raw, narrow=octets < MARK_BYTES).encode()
     end = octets - len(mark)
     while end > 0 and raw[end] & 0xC0 == 0x80:  # within a character: RFC 3629, section 3
         end -= 1

@@ -18,6 +18,7 @@ from sentinair.codecs.siem import (
     SEVERITIES,
     VENDOR,
     addresses,
+    are_plain,
     base_name,
     external_id,
     milliseconds,
@@ -75,8 +76,15 @@ _ALERT_KEYS: Final = (
     ("comment=", _TEXT),
 )
 _LAST: Final = (("title=", _TEXT), ("msg=", _TEXT))
-_OTHERS: Final = (*_KEYS, *_LAST)
-_ALERTS: Final = (*_KEYS, *_ALERT_KEYS, *_LAST)
+_Layout = tuple[tuple[str, ...], tuple[int, ...]]  # what stands before each value; its limit
+
+
+def _layout(*fields: tuple[str, int]) -> _Layout:
+    return tuple(before for before, _ in fields), tuple(limit for _, limit in fields)
+
+
+_OTHERS: Final = _layout(*_KEYS, *_LAST)
+_ALERTS: Final = _layout(*_KEYS, *_ALERT_KEYS, *_LAST)
 _NOT_DELIMITERS: Final = frozenset(
     " =|\\-.:,…[]"
 )  # part of the format, of numbers, of the mark of a cut
@@ -107,23 +115,22 @@ class LeefCodec:
         self._delimiter = delimiter
         self._named = "" if version == "1.0" else f"{_written(delimiter)}|"
         self._spaces = tuple({"\t", "|", "^", "\r", "\n", delimiter})
+        self._plain = bytes(byte for byte in range(0x20, 0x7F) if chr(byte) not in self._spaces)
 
     def begin(self, time_ns: int) -> bytes:  # noqa: ARG002 — a file begins with nothing
         return b""
 
     def encode(self, entry: Entry) -> bytes:
         words = summary(entry)
-        keys: tuple[tuple[str, int], ...] = _OTHERS
+        keys, limits = _OTHERS
         texts = _texts(entry, words)
         if entry.alert is not None:
-            keys = _ALERTS
+            keys, limits = _ALERTS
             texts += _alert_texts(entry.alert)
         texts += (words.title, words.message)
-        attributes = [
-            key + value
-            for (key, limit), text in zip(keys, texts, strict=True)
-            if text and (value := self._value(text, limit))
-        ]
+        if not are_plain(texts, limits, self._plain):
+            texts = list(map(self._value, texts, limits))
+        attributes = [key + text for key, text in zip(keys, texts, strict=True) if text]
         version = self._value(entry.version, _NAME) or "-"
         event = self._value(words.event_class, _NAME) or "-"
         return f"{self._start}{version}|{event}|{self._named}{self._delimiter.join(attributes)}".encode()
@@ -135,8 +142,6 @@ class LeefCodec:
         return b"\n" if count else b""
 
     def _value(self, text: str, limit: int) -> str:
-        if text.isalnum() and text.isascii() and len(text) <= limit:  # numbers, ids, plain words
-            return text
         safe = text
         for character in self._spaces:
             safe = safe.replace(character, " ")

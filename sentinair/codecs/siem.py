@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address
+from operator import gt
 from typing import Final
 
 from sentinair.codecs.summary import Summary
@@ -13,6 +15,7 @@ __all__ = [
     "SEVERITIES",
     "VENDOR",
     "addresses",
+    "are_plain",
     "base_name",
     "external_id",
     "milliseconds",
@@ -30,6 +33,24 @@ _MILLISECOND_NS: Final = 1_000_000
 _END_OF_9999_MS: Final = 253_402_300_799_999
 _HAPPENED: Final = frozenset({"file", "process"})
 _REFUSED: Final = frozenset({"rules.refused", "store.refused"})
+
+
+def are_plain(texts: Sequence[str], limits: Iterable[int], plain: bytes) -> bool:
+    """Whether each text fits, has no space at an end and nothing but the characters in plain.
+
+    limits: the most of each.  plain: of ASCII, without the line feed.  One look over all takes a fifth of the time
+    of one at each.
+    """
+    body = "\n".join(texts)
+    return (
+        body.isascii()
+        and " \n" not in body
+        and "\n " not in body
+        and not body.startswith(" ")
+        and not body.endswith(" ")
+        and body.encode().translate(None, plain) == b"\n" * (len(texts) - 1)
+        and not any(map(gt, map(len, texts), limits))
+    )
 
 
 def milliseconds(time_ns: int) -> str:

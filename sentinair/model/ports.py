@@ -121,6 +121,10 @@ class Sink(Protocol):
     """
 
     name: str  # as the administrator called it
+    unsure: int
+    """How many of the parcels last delivered may still be lost: in an open file, or on a connection without answers.
+
+    They come again after a SinkAway and after a restart; a cursor never passes them.  open() makes it 0."""
 
     def open(self) -> None:
         """Connects, or looks whether the place is there.  Called again after each SinkAway."""

@@ -38,7 +38,7 @@ def cut_to(rendered: str, whole: str, octets: int) -> str:
         return rendered
     raw = whole.encode("utf-8", "backslashreplace")
     digest = hashlib.sha256(raw).hexdigest()
-    mark = f"…[{len(raw)} {digest[:16]}]" if octets < 60 else f"…[{len(raw)} bytes, sha256 {digest[:16]}]"  # fmt: skip
+    mark = f"…[{len(raw)} {digest[:16]}]" if octets < 50 else f"…[{len(raw)} bytes, sha256 {digest[:16]}]"  # fmt: skip
     room, kept = octets - len(mark.encode()), []
     for character in rendered:
         room -= len(character.encode())

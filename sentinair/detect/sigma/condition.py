@@ -3,17 +3,17 @@
     or    = and {"or" and}          and  = not {"and" not}        not = "not" not | one
     one   = "(" or ")" | ("1" | "any" | "all") "of" ("them" | name with *) | name
 
-Source: Sigma rules specification 2.0, "Condition".
+Source: Sigma rules specification 2.1, "Condition".
 """
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Mapping
 from typing import Final
 
+from sentinair.detect.sigma.hints import meant
 from sentinair.detect.sigma.rule import All, Any, Not, Test
 
 __all__ = ["REMEDY", "ConditionFault", "parse_condition"]
@@ -105,9 +105,8 @@ class _Reader:
         if self.next == "of":
             return self._of(word)
         if word not in self._selections:
-            close = difflib.get_close_matches(word, self._selections, n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ConditionFault(f"there is no selection {word!r}{meant}")
+            close = meant(word, self._selections)
+            raise ConditionFault(f"there is no selection {word!r}{f' ({close})' if close else ''}")
         return self._selections[word]
 
     def _of(self, amount: str) -> Test:

@@ -18,6 +18,7 @@ import msgspec
 
 from sentinair.detect.fields import FIELDS
 from sentinair.detect.sigma.condition import REMEDY, ConditionFault, parse_condition
+from sentinair.detect.sigma.hints import known
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 from sentinair.detect.sigma.rule import Adjust, Example, Test
 from sentinair.detect.sigma.selection import read_value
@@ -96,12 +97,8 @@ def _group_by(node: Node | None, fields: frozenset[str], faults: Faults) -> tupl
     names = _sentences(node, faults)
     for name in names:
         if node is not None and name not in fields:
-            faults.add(node.line, f"group_by names {name!r}, which no event has", _known(fields))
+            faults.add(node.line, f"group_by names {name!r}, which no event has", known(fields))
     return names
-
-
-def _known(fields: frozenset[str]) -> str:
-    return f"known are {', '.join(sorted(fields))}"
 
 
 def _maps(node: Node | None, what: str, faults: Faults) -> list[Mapped]:
@@ -165,7 +162,7 @@ def _example(node: Mapped, *, matches: bool, fields: frozenset[str], faults: Fau
             level = value.text
             continue
         if name not in fields:
-            faults.add(value.line, f"an example names {name!r}, which no event has", _known(fields))
+            faults.add(value.line, f"an example names {name!r}, which no event has", known(fields))
         nodes = value.items if isinstance(value, Listed) else (value,)
         texts = [read_value(one, faults) for one in nodes]
         held[name] = tuple(text for text in texts if text is not None)

@@ -16,6 +16,8 @@ rescans     a listing against the known files: what happened while nobody looked
 gaps        losses and their repair
 commits     group commit, and what to do when the disk refuses
 upkeep      signatures when due, retention, the full check after a start
-requests    what people and roles may ask; answers has the methods
+starts      what the record says of how the engine came up
+modes       observe or maintenance: how loud it is; drills marks what a drill raises
+requests    what people and roles may ask; answers and alert_answers have the methods
 status      what the engine says of itself
 """

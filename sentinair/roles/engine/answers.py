@@ -83,7 +83,7 @@ class Answers:
             return status_without_record(why, self._counters, self._stamp())
 
     def rescan(self, peer: Peer, params: dict[str, object]) -> object:
-        """{path: absolute, text or hex of its bytes} to {"asked": true}."""
+        """{path: absolute, UTF-8} to {"asked": true}."""
         spine = self._spine()
         path = os.fsencode(text_param(params, "path"))
         if not path.startswith(b"/"):
@@ -105,8 +105,7 @@ class Answers:
         secs, reason = params_of(params)
         mode = text_param(params, "mode", limit=64)
         answer = spine.modes.set(peer.uid, name_of(peer), mode, secs, reason)
-        if not spine.commits.commit():
-            raise StorageFault(f"the change waits for the disk: {spine.commits.refusal}")
+        spine.commits.settle()
         return answer
 
     def reload_rules(self, peer: Peer, _params: dict[str, object]) -> object:

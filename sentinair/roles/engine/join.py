@@ -127,17 +127,40 @@ class ProcessTable:
         if argv and not masked:
             argv, masked = self._mask(argv)
         return msgspec.structs.replace(
-            process, argv=argv, masked=masked, parents=self._parents(process.ppid, process.pid)
+            process, argv=argv, masked=masked, parents=self._parents(process)
         )
 
-    def _parents(self, ppid: int | None, pid: int) -> tuple[Parent, ...]:
-        if not ppid or ppid == pid:
+    def _parents(self, process: Process) -> tuple[Parent, ...]:
+        """The chain as this table knows it; what it does not know is taken from what process itself tells."""
+        ppid, told = process.ppid, process.parents
+        if not ppid or ppid == process.pid:
             return ()
-        known = self._known.get(ppid)
-        if known is None:
-            return (Parent(ppid, None, None),)
-        parent = known.process
-        return (Parent(ppid, parent.start, parent.exe, parent.argv), *parent.parents)[:MAX_PARENTS]
+        if not told or told[0].pid != ppid:
+            told = (Parent(ppid, None, None),)
+        unknown: list[Parent] = []
+        for step in told:
+            known = self._known.get(step.pid)
+            if known is not None and _fits(known.process, step):
+                parent = known.process
+                own = Parent(step.pid, parent.start, parent.exe, parent.argv)
+                chain = (*(_forked_of(one, own) for one in unknown), own, *parent.parents)
+                return chain[:MAX_PARENTS]
+            unknown.append(step)
+        return tuple(unknown[:MAX_PARENTS])
+
+
+def _fits(known: Process, step: Parent) -> bool:
+    """Whether a step of a chain is this process, and not one that had its number before."""
+    if step.start is None or known.start is None:
+        return True
+    return abs(step.start - known.start) <= START_SLACK
+
+
+def _forked_of(step: Parent, own: Parent) -> Parent:
+    """A fork that never ran a program of its own has its parent's command line."""
+    if step.argv is None and step.exe is not None and step.exe == own.exe:
+        return msgspec.structs.replace(step, argv=own.argv)
+    return step
 
 
 def _same(known: Process, new: Process) -> bool:
@@ -160,6 +183,7 @@ def _over(new: Process, old: Process, *, new_image: bool) -> Process:
         euid=new.euid if new.euid is not None else old.euid,
         auid=new.auid if new.auid is not None else old.auid,
         cwd=new.cwd if new.cwd is not None else old.cwd,
+        parents=new.parents or old.parents,
     )
     if new_image or (new.exe is not None and new.exe != old.exe):
         return facts

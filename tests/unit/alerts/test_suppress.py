@@ -13,7 +13,7 @@ from sentinair.model.event import RENAME, WRITE, FileEvent, ProcessEvent
 from sentinair.model.process import Process
 from sentinair.model.record import Record
 from sentinair.model.suppression import Suppression, SuppressionCounted, SuppressionRemoved
-from tests.unit.alerts.test_manager import HOUR, SECOND, detection, ids, joined, manager
+from tests.unit.alerts.alerting import HOUR, SECOND, detection, ids, joined, manager
 
 BY_X = Process(pid=5, exe=b"/opt/x/bin/x", uid=1000)
 

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from sentinair.codecs.leef import LeefCodec
 from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
-from tests.harness.entries import alert_entry, event_entry
 from tests.harness.hostile import COUNT, hostile_entries
 from tests.harness.siem_expected import cut_to, milliseconds, shown_by_table
 from tests.harness.siem_readers import NEEDS_FORMATS, read_leef, table
+from tests.harness.usual_entries import alert_entry, event_entry
 
 LEEF = LeefCodec()
 needs_table = pytest.mark.skipif("SENTINAIR_TEST_DATA" not in os.environ, reason=NEEDS_FORMATS)

@@ -209,7 +209,21 @@ def test_attack_tags_and_references_are_taken_over() -> None:
     assert rule.tactics == ("privilege-escalation",)
     assert rule.category == "privilege-escalation"
     assert rule.link == "https://a/b"
-    assert rule.why == ("Known to be harmless: none known.",)
+    assert rule.why == ("Who wrote the rule knows of no harmless cause.",)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[Unknown]", "Who wrote the rule knows of no harmless cause."),
+        ("Unlikely", "A harmless cause is unlikely, says who wrote the rule."),
+        ("[Unknown, Backups.]", "Known to be harmless: Backups."),
+        ("[Backups of home, Copies.]", "Known to be harmless: Backups of home; Copies."),
+    ],
+)
+def test_what_is_said_of_harmless_causes_reads_as_a_sentence(given: str, said: str) -> None:
+    rule, found = read_rule((GOOD + f"falsepositives: {given}\n").encode(), "r.yml")
+    assert (found, rule is not None and rule.why) == ([], (said,))
 
 
 @given(st.binary(max_size=200))

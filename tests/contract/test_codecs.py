@@ -78,7 +78,7 @@ def test_a_codec_takes_any_entry_and_writes_clean_utf8(name: str) -> None:
     codec = _made(name)
     for entry in _hostile():
         text = codec.encode(entry).decode("utf-8")
-        assert text
+        assert text or (name in ALERTS_ONLY and entry.alert is None)
         found = UNSAFE.search(text)
         assert found is None, (entry.seq, found)
 

@@ -16,7 +16,7 @@ import msgspec
 from sentinair.codecs.cut import fit
 from sentinair.model.text import shown
 
-__all__ = ["raw_of", "to_json"]
+__all__ = ["harmless", "raw_of", "to_json"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,7 +32,7 @@ _BITS: Final = 14_284  # of 4,300 digits: sys.set_int_max_str_digits()
 
 
 def to_json(value: object, longest: int | None = None) -> bytes:
-    """value, which may be a struct, as JSON in UTF-8 without line break; longest: of a text, in characters, cut.fit(); None: whole.
+    """value as JSON in UTF-8 without line break; longest: of a text, in characters, cut.fit(); None: whole.
 
     Raises TypeError if value is not JSON-able.
     """
@@ -43,7 +43,7 @@ def to_json(value: object, longest: int | None = None) -> bytes:
     if longest is None or len(line) <= longest:
         if line.isascii() and b"\\" not in line and b"\x7f" not in line:  # nearly all
             return line
-        if _clean(line):
+        if harmless(line):
             return line
     return _encode(_safe(value, longest, 0))
 
@@ -58,7 +58,8 @@ def raw_of(text: str) -> bytes:
         return b"".join(part.encode("utf-8", handlers[n % 2]) for n, part in enumerate(parts))
 
 
-def _clean(line: bytes) -> bool:
+def harmless(line: bytes) -> bool:
+    """Whether a line of JSON, as msgspec writes it, holds no character that shown() would escape."""
     if line.isascii():
         if b"\x7f" in line:
             return False
@@ -74,9 +75,6 @@ def _safe(value: object, longest: int | None, depth: int) -> Any:
         return text if longest is None else fit(text, longest)
     if isinstance(value, int):
         return value if value.bit_length() < _BITS else _safe(hex(value), longest, depth)
-    if isinstance(value, msgspec.Struct):
-        fields = msgspec.structs.asdict(value)
-        value = {name: one for name, one in fields.items() if one is not msgspec.UNSET}
     if isinstance(value, dict | list | tuple):
         if depth == _DEPTH:
             return f"[more than {_DEPTH} levels deep]"

@@ -8,11 +8,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from sentinair.codecs.alert_json import AlertShape, render_any, shape
-from sentinair.codecs.any_json import to_json
+from sentinair.codecs.any_json import harmless, to_json
 from sentinair.codecs.times import rfc3339, rfc3339_or_none
 from sentinair.model.entry import Entry
 
 __all__ = ["NdjsonCodec"]
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _Line(msgspec.Struct, frozen=True, gc=False):
@@ -47,21 +49,29 @@ class NdjsonCodec:
     def encode(self, entry: Entry) -> bytes:
         alert = entry.alert
         try:
-            line = _Line(
-                entry.host,
-                entry.chain,
-                entry.stream,
-                entry.seq,
-                entry.kind,
-                rfc3339(entry.time_ns),
-                entry.version,
-                entry.link,
-                UNSET if alert is None else shape(alert),
-                entry.data if alert is None or entry.data else UNSET,
+            line = _encode(
+                _Line(
+                    entry.host,
+                    entry.chain,
+                    entry.stream,
+                    entry.seq,
+                    entry.kind,
+                    rfc3339(entry.time_ns),
+                    entry.version,
+                    entry.link,
+                    UNSET if alert is None else shape(alert),
+                    entry.data if alert is None or entry.data else UNSET,
+                )
             )
-        except OverflowError:  # a time outside years 1 to 9999
-            return to_json(_far(entry), self._longest)
-        return to_json(line, self._longest)
+        except (ValueError, OverflowError, RecursionError):  # times outside years 1 to 9999 as well
+            return to_json(_shape(entry), self._longest)
+        if self._longest is None:
+            # As to_json() looks; a fifth faster without the calls.
+            if line.isascii() and b"\\" not in line and b"\x7f" not in line:
+                return line
+            if harmless(line):
+                return line
+        return to_json(_shape(entry), self._longest)
 
     def between(self) -> bytes:
         return b"\n"
@@ -70,7 +80,7 @@ class NdjsonCodec:
         return b"\n" if count else b""
 
 
-def _far(entry: Entry) -> dict[str, Any]:
+def _shape(entry: Entry) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "host": entry.host,
         "chain": entry.chain,

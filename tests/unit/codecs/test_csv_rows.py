@@ -115,6 +115,13 @@ def test_a_cell_is_the_text_or_says_visibly_where_not(text: str, found: str) -> 
     assert rows[0][4] == found == cell(text)
 
 
+def test_whatever_normalises_to_a_sign_begins_no_cell() -> None:
+    assert len(SIGNS) == 22
+    for sign in SIGNS:
+        rows = list(csv.reader([CsvCodec().encode(titled(sign + "1")).decode()], strict=True))
+        assert rows[0][4] == f"'{sign}1"
+
+
 def test_a_cell_that_spreadsheets_would_cut_is_cut_with_length_and_hash() -> None:
     for text in ("x" * 32_767, "x" * 32_768, "💥" * 16_383, "💥" * 16_384, ";=" * 20_000):
         found = next(csv.reader([CsvCodec().encode(titled(text)).decode()], strict=True))[4]

@@ -129,7 +129,7 @@ def test_a_strict_parser_of_others_reads_every_message() -> None:
             continue  # it takes the last quote of "a\\\\" for an escaped one
         read += 1
         found = parser.SyslogMessage.parse(message.decode())
-        assert found.msgid == token(entry.kind if entry.stream == "record" else f"event.{entry.kind}", 32)  # fmt: skip
+        assert (found.msgid or "-") == token(entry.kind if entry.stream == "record" else f"event.{entry.kind}", 32)  # fmt: skip
         assert found.sd["sentinair@32473"]["seq"] == str(entry.seq)
         head = len(message) - len(found.msg.encode())
         assert found.msg == cut(body, DATAGRAM_BYTES - head).decode()
@@ -244,6 +244,8 @@ def test_the_priority_is_facility_and_severity() -> None:
     assert priority("local0", tamper) == 130
     assert priority("kern", tamper) == 2
     assert priority("local7", make(kind="file")) == 190
+    for kind in ("gap", "tamper", "file"):
+        assert severity_of(make(kind=kind)) == ("low" if kind == "file" else "medium")
     heartbeat = make(kind="heartbeat", stream="record")
     assert severity_of(heartbeat) == summary(heartbeat).severity
 

@@ -45,6 +45,7 @@ def compare(alert: Alert, element: ET.Element) -> None:
         assert (None if raw is None else bytes.fromhex(raw)) == (
             None if plain(text) == text else raw_bytes(text)
         )
+    assert found["details"].attrib == {}  # the bytes stand within the JSON
     assert json.loads(found["details"].text or "") == json_value(alert.details)
     for name, time_ns in (
         ("timestamp", alert.time_ns),
@@ -106,7 +107,9 @@ def test_xmllint_takes_texts_as_long_as_they_may_be(tmp_path: Path) -> None:
     entries = [titled(text) for text in ("\n" * 1_300_000, "é" * 2_500_000, "x" * 20_000_000)]
     path.write_bytes(written(XmlCodec(), entries))
     assert lint(path).returncode == 0
-    titles = [element.text for element in ET.parse(path).iterfind("alerts/alert/title")]
+    elements = list(ET.parse(path).iterfind("alerts/alert/title"))
+    assert [element.attrib for element in elements] == [{}] * 3
+    titles = [element.text for element in elements]
     assert titles[0] == cut_bytes("\\x0a" * 1_300_000)
     assert titles[1] == cut_bytes("é" * 2_500_000)
     assert titles[2] == cut_bytes("x" * 20_000_000)

@@ -14,7 +14,7 @@ import msgspec
 
 from sentinair.codecs.cut import fit, fit_raw
 from sentinair.codecs.summary import severity_of
-from sentinair.codecs.times import rfc3339_or_none
+from sentinair.codecs.times import rfc3339
 from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
@@ -84,6 +84,7 @@ LEAST_BYTES: Final = 480
 _WARNING: Final = 4
 _MARK_BYTES: Final = 64  # what the mark of a cut takes, and something before it
 _NOT_PRINTUSASCII: Final = re.compile(r"[^!-~]")
+_NOT_HOST: Final = re.compile(r"[^A-Za-z0-9._-]")
 _NOT_ALPHANUMERIC: Final = re.compile(r"[^A-Za-z0-9]")
 _IPV4: Final = re.compile(r"[0-9.]+")
 _SPECIAL: Final = re.compile(r'["\\\]]')
@@ -103,6 +104,9 @@ _MONTHS: Final = [
     "Nov",
     "Dec",
 ]
+_END_NS: Final = (
+    4_102_444_800 * 10**9
+)  # of 2099: rsyslog 8.2302 reads no later year, and then no header at all
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SECOND: Final = -62_135_596_800  # of year 1
 _LAST_SECOND: Final = 253_402_300_799  # of year 9999
@@ -111,7 +115,7 @@ _LAST_SECOND: Final = 253_402_300_799  # of year 9999
 class Rfc5424(msgspec.Struct, frozen=True, kw_only=True):
     """`<PRI>1 TIME HOST APP PROCID MSGID [sentinair@PEN …] body`.  Raises UsageFault for a setting that no header takes.
 
-    MSGID is the record's kind, or `event.` and the event's; the structured data are stream, seq, chain and host.
+    TIME is "-" before 1970 and after 2099.  MSGID is the record's kind, or `event.` and the event's; the structured data are stream, seq, chain and host.
     """
 
     facility: str = "local0"  # of FACILITIES
@@ -135,10 +139,10 @@ class Rfc5424(msgspec.Struct, frozen=True, kw_only=True):
 
     def wrap(self, entry: Entry, body: bytes) -> bytes:
         """body as the message of one syslog message of at most max_bytes, without framing."""
-        time = rfc3339_or_none(entry.time_ns) or "-"
+        time = rfc3339(entry.time_ns) if 0 <= entry.time_ns < _END_NS else "-"
         start = f"<{priority(self.facility, entry)}>1 {time}"
         middle = f"{self.app} {self.procid} {_token(_kind(entry), 32)}"
-        host, mark = _token(entry.host, 255), "\ufeff" if self.bom else ""
+        host, mark = _host(entry.host), "\ufeff" if self.bom else ""
         head = f"{start} {host} {middle} {self._data(entry)} {mark}".encode()
         if len(head) + _MARK_BYTES > self.max_bytes:
             head = f"{start} {host} {middle} - {mark}".encode()
@@ -222,8 +226,13 @@ def _token(text: str, most: int) -> str:
     return _NOT_PRINTUSASCII.sub("_", text)[:most] or "-"
 
 
+def _host(host: str) -> str:
+    """host with what no name of a host holds as underscores: syslog-ng 3.38 takes no header with such a HOST."""
+    return _NOT_HOST.sub("_", host)[:255] or "-"
+
+
 def _short(host: str) -> str:
-    token = _token(host, 255)
+    token = _host(host)
     return token if _IPV4.fullmatch(token) else token.partition(".")[0][:64] or "-"
 
 

@@ -14,11 +14,18 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from tests.harness.agent import ROOT
 from tests.harness.certificates import Authority, Leaf
 
 __all__ = ["Receiver", "Rsyslog", "SyslogNg", "free_port", "rsyslog_missing", "syslog_ng_missing"]
 
 START_SECS: Final = 10.0
+_UNPACKED: Final = ROOT / ".venv" / "unpacked"
+_ROOTS: Final = (Path("/"), _UNPACKED)
+_SBIN: Final = (_UNPACKED / "usr/sbin",)
+_LIBRARIES: Final = "usr/lib/x86_64-linux-gnu"
+_RSYSLOG: Final = f"{_LIBRARIES}/rsyslog"
+_SYSLOG_NG: Final = "usr/lib/syslog-ng/3.38"
 
 
 def free_port() -> int:
@@ -29,19 +36,37 @@ def free_port() -> int:
         return port
 
 
+def _lacking(program: str, modules: str) -> str | None:
+    if _program(program) is None:
+        return f"{program} is not there"
+    return None if _below(modules) is not None else f"{program} lacks {modules}"
+
+
 def rsyslog_missing() -> str | None:
     """Why there is no rsyslog with TLS here; None: there is."""
-    if shutil.which("rsyslogd") is None:
-        return "rsyslogd is not installed"
-    modules = Path("/usr/lib/x86_64-linux-gnu/rsyslog")
-    if not (modules / "lmnsd_gtls.so").exists():
-        return "rsyslog-gnutls is not installed"
-    return None
+    return _lacking("rsyslogd", f"{_RSYSLOG}/lmnsd_gtls.so")
 
 
 def syslog_ng_missing() -> str | None:
     """Why there is no syslog-ng here; None: there is."""
-    return None if shutil.which("syslog-ng") else "syslog-ng is not installed"
+    return _lacking("syslog-ng", f"{_SYSLOG_NG}/libafsocket.so")
+
+
+def _program(name: str) -> str | None:
+    """Installed, or as scripts/test unpacked it."""
+    found = [shutil.which(name), *(shutil.which(name, path=str(folder)) for folder in _SBIN)]
+    return next((one for one in found if one), None)
+
+
+def _below(path: str) -> Path | None:
+    return next((root / path for root in _ROOTS if (root / path).exists()), None)
+
+
+def _environment() -> dict[str, str]:
+    """With the libraries that were unpacked, and no others where there are none."""
+    folders = [_UNPACKED / one for one in (_LIBRARIES, "usr/lib/syslog-ng")]
+    folders.append(_UNPACKED / "lib/x86_64-linux-gnu")
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, folders))}
 
 
 class Receiver(ABC):
@@ -63,7 +88,7 @@ class Receiver(ABC):
         """Returns when it listens."""
         with open(self.folder / "receiver.log", "ab") as log:
             self._process = subprocess.Popen(
-                self._command(), cwd=self.folder, stdout=log, stderr=log, env=self._environment()
+                self._command(), cwd=self.folder, stdout=log, stderr=log, env=_environment()
             )
         end = time.monotonic() + START_SECS
         while time.monotonic() < end:
@@ -74,9 +99,6 @@ class Receiver(ABC):
             else:
                 return
         raise TimeoutError((self.folder / "receiver.log").read_text(errors="replace"))
-
-    def _environment(self) -> dict[str, str]:
-        return dict(os.environ)
 
     def stop(self) -> None:
         """In order, as an administrator would."""
@@ -130,7 +152,17 @@ template(name="line" type="list" option.jsonf="on") {{
 ruleset(name="all") {{ action(type="omfile" file="{self.lines}" template="line") }}
 input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="all")
 """)
-        return ["rsyslogd", "-n", "-f", str(config), "-i", str(self.folder / "rsyslog.pid")]
+        modules = _below(_RSYSLOG)
+        return [
+            f"{_program('rsyslogd')}",
+            "-n",
+            "-M",
+            f"{modules}",
+            "-f",
+            str(config),
+            "-i",
+            str(self.folder / "rsyslog.pid"),
+        ]
 
 
 class SyslogNg(Receiver):
@@ -148,6 +180,6 @@ destination d {{ file("{self.lines}" template(
 log {{ source(s); destination(d); }};
 """)
         return [
-            "syslog-ng", "--no-caps", "-F", "-f", str(config), "-R", str(self.folder / "persist"),
+            f"{_program('syslog-ng')}", "--no-caps", "--module-path", f"{_below(_SYSLOG_NG)}", "-F", "-f", str(config), "-R", str(self.folder / "persist"),
             "-p", str(self.folder / "pid"), "-c", str(self.folder / "ctl"),
         ]  # fmt: skip

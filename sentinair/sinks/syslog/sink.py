@@ -60,8 +60,10 @@ class SyslogSink:
             self._forget()
             raise
         if self._again:
-            firsts = {one.entry.stream: one.entry.seq for one in reversed(parcels)}
-            self._sent.append(_Sent(self._mono_ns(), len(parcels), dict(firsts)))
+            firsts: dict[str, int] = {}
+            for one in parcels:
+                firsts.setdefault(one.entry.stream, one.entry.seq)
+            self._sent.append(_Sent(self._mono_ns(), len(parcels), firsts))
             self._parcels += len(parcels)
             self._settle()
 

@@ -66,6 +66,18 @@ def token(text: str, most: int) -> str:
     return "".join(c if "!" <= c <= "~" else "_" for c in text)[:most] or "-"
 
 
+def host_token(text: str) -> str:
+    """As receivers take it: what no name of a host holds is an underscore."""
+    kept = [c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in text]
+    return "".join(kept)[:255] or "-"
+
+
+def time_of(entry: Entry) -> str:
+    """What rsyslog reads no header with is left open."""
+    near = 0 <= entry.time_ns < 4_102_444_800 * 10**9
+    return (time_text(entry.time_ns) if near else None) or "-"
+
+
 def cut(body: bytes, most: int) -> bytes:
     """body in so many bytes, ended by its length and hash where it is longer."""
     if len(body) <= most:
@@ -100,8 +112,8 @@ def test_any_entry_is_one_rfc_5424_message_that_says_where_it_belongs() -> None:
             "facility": LOCAL0,
             "severity": LEVELS.get(summary(entry).severity, 4),
             "version": 1,
-            "timestamp": time_text(entry.time_ns) or "-",
-            "host": token(entry.host, 255),
+            "timestamp": time_of(entry),
+            "host": host_token(entry.host),
             "app": "Sentinair",
             "procid": "4242",
             "msgid": token(kind, 32),
@@ -143,7 +155,7 @@ def test_any_entry_is_one_rfc_3164_message() -> None:
         assert found is not None, message
         assert (found["facility"], found["tag"], found["pid"]) == (LOCAL0, "Sentinair", "4242")
         assert found["severity"] == LEVELS.get(summary(entry).severity, 4)
-        whole = token(entry.host, 255)
+        whole = host_token(entry.host)
         short = whole if re.fullmatch(r"[0-9.]+", whole) else whole.split(".")[0][:64] or "-"
         assert found["host"] == short
         head = len(message) - len(found["msg"].encode())
@@ -181,7 +193,7 @@ def test_the_enterprise_number_is_the_administrators() -> None:
 def test_a_host_that_no_header_takes_stands_whole_in_the_structured_data() -> None:
     found = read_5424(Rfc5424().wrap(make(host='wö"s]\\ 1'), b""))
     assert found is not None
-    assert found["host"] == 'w_"s]\\_1'
+    assert found["host"] == "w__s___1"
     assert found["sd"]["sentinair@32473"]["host"] == 'wö"s]\\ 1'
 
 

@@ -167,7 +167,10 @@ def _record(status: Status) -> Iterator[tuple[str, str]]:
     if found.escalated_open:
         yield "UNANSWERED", f"{found.escalated_open} alerts wait for an answer for too long"
     if found.suppressions:
-        yield "suppressions", f"{found.suppressions} count, {found.held_back} detections held back"
+        yield (
+            "suppressions",
+            f"{found.suppressions} in force, {found.held_back} detections held back",
+        )
     yield "ledger", f"record {status.ledger.seq}, head {status.ledger.link[:16]}"
     yield "checkpoint", _since(status.ledger.last_checkpoint)
 

@@ -82,7 +82,10 @@ class Codec(Protocol):
         ...
 
     def encode(self, entry: Entry) -> bytes:
-        """One entry, without what separates it from the next."""
+        """One entry, without what separates it from the next.
+
+        Empty where this format has no place for it: it is then not written and not counted.
+        """
         ...
 
     def between(self) -> bytes:
@@ -118,6 +121,10 @@ class Sink(Protocol):
     """
 
     name: str  # as the administrator called it
+    unsure: int
+    """How many of the parcels last delivered may still be lost: in an open file, or on a connection without answers.
+
+    They come again after a SinkAway and after a restart; a cursor never passes them.  open() makes it 0."""
 
     def open(self) -> None:
         """Connects, or looks whether the place is there.  Called again after each SinkAway."""

@@ -26,7 +26,7 @@ from sentinair.model.event import (
     TamperEvent,
     WriterEvent,
 )
-from sentinair.model.process import Process
+from sentinair.model.process import Process, brief
 from sentinair.model.record import Stamp
 from sentinair.store.payload import (
     BatchData,
@@ -191,7 +191,7 @@ class Events:
         for mark, process in {id(p.process): p.process for p in pending}.items():
             if process is None:
                 continue
-            body = _encode(process)
+            body = _encode(brief(process))
             key = hashlib.blake2b(body, digest_size=16).digest()
             number = self._cache.get(key)
             if number is None:

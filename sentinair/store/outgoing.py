@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from sentinair.model.delivery import Key
+from sentinair.store.chain import CHAIN_AT
 from sentinair.store.events import StoredEvent
 from sentinair.store.read import EventFilter, Reader
 from sentinair.store.sinks import LetterRow, SinkRow, letter_rows, sink_rows
@@ -85,3 +86,16 @@ class OutgoingReader(Reader):
                 "SELECT (SELECT coalesce(max(seq), 0) FROM ledger), (SELECT coalesce(max(id), 0) FROM events)"
             ).fetchone()
             return seq, event
+
+    def chains(self) -> list[tuple[int, str]]:
+        """Each chain id with the seq of its first key, oldest first: what was recorded from there on is of it."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT seq, body FROM ledger WHERE kind = 'epoch' AND kind <> 'events.batch' ORDER BY seq"
+            ).fetchall()
+        chains: list[tuple[int, str]] = []
+        for seq, body in rows:
+            chain = body[CHAIN_AT].decode("ascii", "replace")
+            if not chains or chains[-1][1] != chain:
+                chains.append((seq, chain))
+        return chains

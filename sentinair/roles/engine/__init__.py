@@ -17,6 +17,8 @@ sinks       how far each sink is, its dead letters and its health; sink_answers 
 gaps        losses and their repair
 commits     group commit, and what to do when the disk refuses
 upkeep      signatures when due, retention, the full check after a start
-requests    what people and roles may ask; answers has the methods
+starts      what the record says of how the engine came up
+modes       observe or maintenance: how loud it is; drills marks what a drill raises
+requests    what people and roles may ask; answers and alert_answers have the methods
 status      what the engine says of itself
 """

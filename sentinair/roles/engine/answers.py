@@ -85,7 +85,7 @@ class Answers:
             return status_without_record(why, self._counters, self._stamp())
 
     def rescan(self, peer: Peer, params: dict[str, object]) -> object:
-        """{path: absolute, text or hex of its bytes} to {"asked": true}."""
+        """{path: absolute, UTF-8} to {"asked": true}."""
         spine = self._spine()
         path = os.fsencode(text_param(params, "path"))
         if not path.startswith(b"/"):
@@ -107,8 +107,7 @@ class Answers:
         secs, reason = params_of(params)
         mode = text_param(params, "mode", limit=64)
         answer = spine.modes.set(peer.uid, name_of(peer), mode, secs, reason)
-        if not spine.commits.commit():
-            raise StorageFault(f"the change waits for the disk: {spine.commits.refusal}")
+        spine.commits.settle()
         return answer
 
     def reload_rules(self, peer: Peer, _params: dict[str, object]) -> object:
@@ -127,9 +126,11 @@ class Answers:
         return spine.panel.status()
 
     def begin_drill(self, peer: Peer, params: dict[str, object]) -> object:
-        """{token} to {}: from now on alerts that carry it are marked."""
+        """{token} to {}: from now on alerts that carry it and are the caller's act are marked."""
         spine = self._spine()
-        spine.drills.begin(text_param(params, "token", limit=64), name_of(peer))
+        token = text_param(params, "token", limit=64)
+        # pid 0: a process this pid namespace does not see, unix(7)
+        spine.drills.begin(token, name_of(peer), peer.pid or None)
         spine.commits.commit()
         return {}
 

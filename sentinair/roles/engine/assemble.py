@@ -97,7 +97,12 @@ class Assembly:
 
     def _joined(self, store: Store) -> Spine:
         mask = Masker(self.settings.processes.mask_options).argv
-        commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
+        commits = Commits(
+            store,
+            self.stamp,
+            lambda lanes: spine.committed(lanes),  # noqa: PLW0108 - made below
+            self._counters.totals,
+        )
         gaps = Gaps()
         begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
         with Reader.open(self.state) as reader:

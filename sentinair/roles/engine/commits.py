@@ -16,6 +16,7 @@ from sentinair.model.delivery import Position
 from sentinair.model.event import RENAME, Event, FileEvent, FileState
 from sentinair.model.process import Process
 from sentinair.model.record import Record, Stamp
+from sentinair.roles.engine.totals import Totals
 from sentinair.store.events import LaneKey, Pending
 from sentinair.store.writer import Committed, Store
 
@@ -44,8 +45,11 @@ class Commits:
         store: Store,
         stamp: Callable[[], Stamp],
         on_commit: Callable[[dict[LaneKey, int]], None],
+        totals: Totals | None = None,
     ) -> None:
+        """totals: of the engine's life, which may outlast this; None: new ones."""
         self.store = store
+        self.totals = Totals() if totals is None else totals
         self.refusal: str | None = None  # why the disk does not take our writes
         self.refused_commits = 0
         self.last: Committed | None = None
@@ -153,6 +157,11 @@ class Commits:
         """Whether a change in directory waits, so that the store does not know its true state yet."""
         return directory in self._touched
 
+    def settle(self) -> None:
+        """Commit before an answer is given.  Raises StorageFault if the disk refuses (all still waits), RecordGone."""
+        if not self.commit():
+            raise StorageFault(f"the answer waits for the disk: {self.refusal}")
+
     def _begin(self, mono_ns: int) -> None:
         if not self._oldest_ns:
             self._oldest_ns = min(mono_ns, self._stamp().mono_ns)
@@ -197,13 +206,20 @@ class Commits:
             self.refused_commits += 1
             self._retry_ns = stamp.mono_ns + RETRY_NS
             return False
+        done_ns = self._stamp().mono_ns
+        self.totals.committed(
+            self._events,
+            self._alerts,
+            took_ns=done_ns - stamp.mono_ns,
+            waited_ns=done_ns - (self._oldest_ns or done_ns),
+        )
         refused, self.refusal = self.refusal, None
         committed, self._committed = self._committed, {}
         self._events, self._alerts, self._records, self._found = [], [], [], []
         self._positions = {}
         self._touched.clear()
         self._oldest_ns, self._urgent = 0, False
-        self._done_ns = self._stamp().mono_ns
+        self._done_ns = done_ns
         self._on_commit(committed)
         if refused is not None:
             self.record("store.refused", {"why": refused, "tries": self.refused_commits})

@@ -26,7 +26,7 @@ from sentinair.model.event import (
     WriterEvent,
 )
 from sentinair.model.ports import Detector
-from sentinair.model.process import Process
+from sentinair.model.process import Process, brief
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
@@ -248,7 +248,7 @@ class Judge:
         sha256 = event.sha256
         if sha256 is None:
             sha256 = self._hashes.of(facts)
-        event = msgspec.structs.replace(event, process=facts, sha256=sha256)
+        event = msgspec.structs.replace(event, process=brief(facts), sha256=sha256)
         event_id = self._commits.event(event, "process", source, lane, seq, None)
         if event.action == "exec" and sha256 is None:
             wanted = self._hashes.ask(facts, event_id)
@@ -271,7 +271,7 @@ class Judge:
         for event_id, mono_ns in self._unnamed.pop(facts.pid, ()):
             if self.table.find(facts.pid, facts.start, mono_ns) is not None:
                 late = WriterEvent(
-                    seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, of=event_id, process=facts
+                    seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, of=event_id, process=brief(facts)
                 )
                 self.own_event(late, "engine")
                 self._commits.alert(self._alerts.learn(event_id, facts, stamp.time_ns))

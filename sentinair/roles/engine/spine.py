@@ -345,3 +345,5 @@ class Spine:
         if why is not None:
             log.error("%d entries could not be written: %s", self.commits.waiting, why)
         self.commits.store.close(self._stamp())
+        if why is None:
+            log.info("stopped: the record is signed and closed")

@@ -26,6 +26,7 @@ from sentinair.ipc.messages import (
     AskSink,
     Health,
     Hello,
+    Own,
     SinkReport,
     SinksKept,
     Wake,
@@ -36,7 +37,7 @@ from sentinair.ipc.messages import (
 
 __all__ = ["RETRY_SECS", "Ask", "ForForwarder", "Link"]
 
-Ask = AskRescan | AskInventory | AskHash
+Ask = AskRescan | AskInventory | AskHash | Own
 ForForwarder = Wake | SinksKept | AskSink
 RETRY_SECS: Final = 0.2
 IN_FLIGHT_BYTES: Final = (

@@ -30,6 +30,7 @@ __all__ = [
     "Health",
     "Hello",
     "KeptSink",
+    "Own",
     "SinkReport",
     "SinkWord",
     "SinksKept",
@@ -119,6 +120,12 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     sinks: tuple[KeptSink, ...] = ()  # for the forwarder
 
 
+class Own(msgspec.Struct, frozen=True, array_like=True, tag="own"):
+    """Who we are now, for the sensor: another role has come since its welcome."""
+
+    own: tuple[tuple[int, int], ...]  # as in Welcome
+
+
 class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
     """All up to these seqs is on disk."""
 
@@ -168,7 +175,7 @@ class AskSink(msgspec.Struct, frozen=True, array_like=True, tag="sink"):
 
 
 FromSender = Hello | Batch | Health | SinkReport
-FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash | Wake | SinksKept | AskSink
+FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash | Own | Wake | SinksKept | AskSink
 
 _sender: Final[msgspec.msgpack.Decoder[FromSender]] = msgspec.msgpack.Decoder(FromSender)
 _engine: Final[msgspec.msgpack.Decoder[FromEngine]] = msgspec.msgpack.Decoder(FromEngine)

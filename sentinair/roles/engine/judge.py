@@ -88,6 +88,7 @@ class Judge:
         self._alerts = alerts
         self._own = own
         self._state = state
+        self.own: frozenset[tuple[int, int]] = frozenset()  # pid and start of our roles
         self._own_seq = 0
         self._stamp = stamp
         self._ask = ask
@@ -128,11 +129,18 @@ class Judge:
         seq = batch.first_seq
         for event in batch.events:
             if type(event) is FileEvent:
+                if self._wrote_it(event):
+                    seq += 1
+                    continue
                 self._file(event, batch.source, lane, seq, self._writer(event, found))
             else:
                 self._other(event, batch.source, lane, seq, sender)
             seq += 1
         self._commits.taken(lane, seq - 1)
+
+    def _wrote_it(self, event: FileEvent) -> bool:
+        """Whether one of our roles did it in our state: the sensor may not have known that role yet."""
+        return (event.pid, event.start) in self.own and event.path.startswith(self._state + b"/")
 
     def own_event(self, event: Event, source: str, process: Process | None = None) -> int:
         """Store an event the engine itself made."""

@@ -25,7 +25,7 @@ from sentinair.store.sinks import LetterRow, PausedData, RefusedData, ReplayedDa
 
 __all__ = ["Sinks"]
 
-WAKE_NS: Final = 250_000_000  # between two words to the forwarder that the record has grown
+WAKE_NS: Final = 1_000_000_000  # between two words to the forwarder that the record has grown
 NOTICE_NS: Final = 60_000_000_000  # between two events, or two records on health, of one sink
 STARTING_NS: Final = (
     30_000_000_000  # a forwarder that is not here so long after our start is missed
@@ -119,11 +119,15 @@ class Sinks:
             if word.position.seq > seq or word.position.event > event:
                 raise DataFault(f"{word.name} is said to be beyond the record's end")
         stamp = self._stamp()
-        for word in report.words:
-            self._take(word, self._sinks[word.name], stamp)
-        self._taken = report.number
+        news = [self._take(word, self._sinks[word.name], stamp) for word in report.words]
+        if any(news) or self._taken is not None:
+            self._taken = report.number
+        else:  # nothing to be stored: no commit need come
+            self._say(SinksKept(report.number))
 
-    def _take(self, word: SinkWord, sink: _Sink, stamp: Stamp) -> None:
+    def _take(self, word: SinkWord, sink: _Sink, stamp: Stamp) -> bool:
+        """Whether there is something to be stored."""
+        news = bool(word.position != sink.position or word.letters or word.delivered)
         if word.position != sink.position:
             sink.position = word.position
             self._commits.position(word.name, word.position)
@@ -136,6 +140,7 @@ class Sinks:
             for key in word.delivered:
                 sink.seen.pop(key, None)
         sink.health, sink.heard_ns = word.health, stamp.mono_ns
+        return news
 
     def _refused(self, name: str, sink: _Sink, letters: list[Letter]) -> None:
         self._commits.record("sink.refused", RefusedData.of(name, letters))

@@ -19,6 +19,7 @@ from sentinair.ipc.messages import (
     FromSender,
     Health,
     Hello,
+    Own,
     SinkReport,
 )
 from sentinair.model.event import ClockEvent, GapEvent
@@ -137,6 +138,9 @@ class Spine:
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
         self.senders[sender.role] = sender
+        self.judge.own = frozenset(self._own_processes())
+        if sender.role != "sensor":
+            self.say("sensor", Own(self._own_processes()))
         if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
         self._met.add(sender.role)

@@ -40,7 +40,7 @@ __all__ = ["AGAIN", "run"]
 log = logging.getLogger("sentinair.forwarder")
 
 HEALTH_SECS: Final = 10.0
-REPORT_SECS: Final = 0.25  # between two reports
+REPORT_SECS: Final = 1.0  # between two reports
 STOP_SECS: Final = 3.0  # for what is being delivered now
 LAST_SECS: Final = 2.0  # for the engine to take the last report
 AGAIN: Final = 75  # EX_TEMPFAIL, sysexits(3): start me again, the ledger is another one

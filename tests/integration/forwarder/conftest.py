@@ -22,8 +22,12 @@ __all__ = ["Outlet", "outlet"]
 class Outlet:
     """An agent whose record goes to `file`."""
 
-    def __init__(self, folder: Path, **more: object) -> None:
-        self.file = folder / "out.jsonl"
+    def __init__(
+        self, folder: Path, *, source: str = "inotify", inside: bool = False, **more: object
+    ) -> None:
+        """inside: the file lies in data/exports of the state directory."""
+        exports = folder / "agent/state/data/exports"
+        self.file = (exports if inside else folder) / "out.jsonl"
         self.watched = folder / "watched"
         self.watched.mkdir()
         sink = {
@@ -35,7 +39,7 @@ class Outlet:
         self.agent = Agent(
             folder / "agent",
             watch=[self.watched],
-            config={"sinks": {"to": [sink]}, "files": {"source": "inotify"}},
+            config={"sinks": {"to": [sink]}, "files": {"source": source}},
             path=[REGISTERED],
         )
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.harness.agent import wait_for
 from tests.integration.forwarder.conftest import Outlet, fill, first_seen
 
@@ -145,3 +147,30 @@ def test_events_have_a_cursor_of_their_own(tmp_path: Path) -> None:
     assert {stream for stream, _ in kinds} <= {"event", "record"}
     assert {kind for stream, kind in kinds if stream == "event"} == {"file"}
     assert outlet.seqs("event") == sorted(set(outlet.seqs("event")))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the state directory is watched by fanotify, as root")
+def test_what_the_forwarder_writes_below_the_state_makes_no_event_and_no_alert(
+    tmp_path: Path,
+) -> None:
+    outlet = Outlet(tmp_path, source="fanotify", inside=True)
+    with outlet.agent as agent:
+        outlet.wait_for_all()
+        os.kill(agent.roles()["forwarder"], signal.SIGKILL)
+        assert agent.cli("sinks", "test", "lines").returncode in (0, 74)
+        assert wait_for(lambda: "forwarder" in agent.roles(), 10.0) is not None
+        assert wait_for(lambda: outlet.sink()["behind"] < 5, 20.0) is not None
+        assert agent.cli("sinks", "test", "lines").returncode == 0
+        (outlet.watched / "last").touch()
+        assert wait_for(lambda: agent.stored.holds("file", b"/last", 0), 20.0) is not None
+        assert not agent.stored.holds("file", outlet.file.name.encode(), 0)
+        assert [a.title for a in agent.stored.alerts() if a.category == "tamper"] == []
+        (outlet.file.parent / "by-somebody-else").touch()
+
+        def is_told() -> bool:
+            return any(a.category == "tamper" for a in agent.stored.alerts())
+
+        assert wait_for(is_told, 20.0) is not None
+    with outlet.agent as agent:  # the first listing of the new life finds what was written last
+        outlet.wait_for_all()
+        assert not agent.stored.holds("file", outlet.file.name.encode(), 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sentinair.errors import SinkAway, SinkRefused
@@ -84,6 +84,9 @@ class FileSink:
                 raise SinkRefused("the test says so", index=index)
             ready += parcel.body + b"\n"
         os.write(self._file, ready)
+
+    def holding(self) -> Mapping[str, int]:
+        return {}
 
     def idle(self, mono_ns: int) -> None:
         if self._fault("away") is not None:

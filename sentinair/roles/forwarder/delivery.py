@@ -78,6 +78,10 @@ class Delivery:
         with _Edge(self):
             self._opened().idle(mono_ns)
 
+    def holding(self) -> Mapping[str, int]:
+        """What the sink may still lose."""
+        return self._sink.holding() if self._sink is not None and self._is_open else {}
+
     def close(self) -> None:
         """At the end of the thread."""
         if self._sink is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sentinair.ipc.messages import AskSink, SinkWord
@@ -28,7 +28,7 @@ class Orders:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._on_change = on_change
-        self._position = position
+        self._position = self._sure = position  # where the thread is; what is past being lost
         self._letters: deque[Letter] = deque()
         self._delivered: deque[Key] = deque()
         self._replays: deque[Key] = deque()
@@ -76,7 +76,7 @@ class Orders:
         with self._lock:
             letters, delivered = tuple(self._letters), tuple(self._delivered)
             self._told = (len(letters), len(delivered))
-            return SinkWord(self.name, self._position, health, letters, delivered)
+            return SinkWord(self.name, self._sure, health, letters, delivered)
 
     def kept(self) -> None:
         """The last word is on the engine's disk."""
@@ -125,12 +125,28 @@ class Orders:
         return self.stopping
 
     def advance(self, position: Position, letter: Letter | None = None) -> None:
-        """The sink has done with all up to position; letter: the last of it is a dead letter."""
+        """All up to position is with the sink; letter: the last of it is a dead letter."""
         with self._lock:
             self._position = position
             if letter is not None:
                 self._letters.append(letter)
-        self._on_change()
+
+    def settle(self, holding: Mapping[str, int]) -> None:
+        """What the sink may still lose (Sink.holding()) is not to be reported; all before it is."""
+        at = self._position
+        sure = Position(
+            min(at.seq, holding.get("record", at.seq + 1) - 1),
+            min(at.event, holding.get("event", at.event + 1) - 1),
+        )
+        with self._lock:
+            changed, self._sure = sure != self._sure, sure
+        if changed or self._letters:
+            self._on_change()
+
+    def fall_back(self) -> None:
+        """The sink went away: what it may have lost comes again."""
+        with self._lock:
+            self._position = self._sure
 
     def rewind(self) -> bool:
         """Go back if a person wants it; True if so."""
@@ -138,7 +154,7 @@ class Orders:
             back, self._back = self._back, None
             if back is None or back >= self._position.seq:
                 return False
-            self._position = Position(back, self._position.event)
+            self._position = self._sure = Position(back, self._position.event)
         self._on_change()
         return True
 

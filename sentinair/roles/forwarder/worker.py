@@ -73,7 +73,11 @@ class Worker:
             while not self.orders.stopping:
                 try:
                     wait = self._step(time.monotonic_ns())
+                    self.orders.settle(self._delivery.holding())
                 except SinkAway as fault:
+                    self._ahead.clear()
+                    self.orders.fall_back()
+                    self.orders.woken = True
                     wait = self._failed(str(fault))
                 except SentinairError as fault:  # of the ledger, not of the sink
                     wait = self._unread(fault)

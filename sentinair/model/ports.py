@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -11,7 +11,17 @@ from sentinair.errors import Fault
 from sentinair.model.alert import Detection, Joined
 from sentinair.model.entry import Entry, Parcel
 
-__all__ = ["Clock", "Codec", "Detector", "FromRules", "Keeper", "Probe", "Reading", "Sink"]
+__all__ = [
+    "Clock",
+    "Codec",
+    "Detector",
+    "FromRules",
+    "Holding",
+    "Keeper",
+    "Probe",
+    "Reading",
+    "Sink",
+]
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -133,4 +143,16 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Lets go of everything; raises nothing."""
+        ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A sink that gathers before it puts away, so that what deliver() took may still be lost with the process."""
+
+    def holding(self) -> Mapping[str, int]:
+        """Stream to the first seq it holds and has not put away; a stream without such is left out.
+
+        The cursor stays before it; after SinkAway nothing is held, and everything from there on must come again.
+        """
         ...

@@ -44,6 +44,7 @@ RECORD_KINDS: Final = (
     "mode.changed",
     "drill.started",
     "drill.ended",
+    "manifest.signed",
 )
 
 

@@ -8,6 +8,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from sentinair.errors import SinkAway
 from sentinair.model.entry import Entry, Parcel
 from sentinair.sinks.drop.check.found import Drop, Known
@@ -72,6 +74,7 @@ class Chain:
         state.mkdir(parents=True, exist_ok=True)
         self.away = False
         self.signed: list[bytes] = []
+        self._old_keys: dict[str, Ed25519PrivateKey] = {}
         self._certificates: dict[str, list[Certificate]] = {}
         self.begin()
 
@@ -84,28 +87,35 @@ class Chain:
         self.ring.recorded()
         self.restart()
 
-    def restart(self) -> None:
-        """The next epoch, as at each start of the engine."""
+    def stolen(self) -> tuple[Ed25519PrivateKey, int, str]:
+        """The private key of the chain's epoch 1, its number and the chain: what a thief had then."""
+        return self._old_keys[self.ring.chain], 1, self.ring.chain
+
+    def restart(self) -> list[Entry]:
+        """The next epoch, as at each start of the engine; returns its record."""
+        if self.ring.epoch == 1:
+            self._old_keys[self.ring.chain] = self.ring._key
         data = self.ring.stage(self.head)
-        self._certify(data, self.head)
+        made = self._certify(data, self.head)
         self.ring.promote()
         known = KnownEpoch(self.ring.chain, data.epoch, data.public_key)
         self.ring = KeyRing.open(self.keys, known)
+        return made
 
-    def _certify(self, data: EpochData, head: Head) -> None:
+    def _certify(self, data: EpochData, head: Head) -> list[Entry]:
         chain = self.ring.chain
         one = Certificate(
             chain, data.epoch, data.public_key, head.seq + 1, head.link.hex(), data.signature
         )
         self._certificates.setdefault(chain, []).append(one)
-        self.grow(1)
+        return self.grow(1)
 
     def grow(self, count: int) -> list[Entry]:
         """So many more records."""
         made = []
         for _ in range(count):
             seq = self.head.seq + 1
-            link = hashlib.sha256(self.head.link + str(seq).encode()).digest()
+            link = hashlib.sha256(self.head.link + f"{self.ring.chain} {seq}".encode()).digest()
             self.head = Head(seq, link)
             made.append(
                 Entry(
@@ -189,12 +199,23 @@ class Station:
     def restart(self, *, killed: bool = False) -> None:
         """The forwarder ends and begins again; what was not put away comes again."""
         held = self.sink.holding()
-        if not killed:
+        if killed:
+            self.crash()
+        else:
             self.sink.close()
             held = {}
         self.sink = self.opened()
         again = [entry for entry in self.sent if entry.seq >= held.get(entry.stream, 1 << 62)]
         self.sink.deliver(parcels(again, self.codec))
+
+    def crash(self) -> None:
+        """What the kernel does with a process that is killed: its descriptors are closed, nothing else."""
+        for segment in self.sink._segments.values():
+            if segment._file >= 0:
+                os.close(segment._file)
+        self.sink._segments.clear()
+        if self.sink._place is not None:
+            self.sink._place.close()
 
     def quiet(self, secs: float = 61) -> None:
         """Time passes, and the forwarder's thread looks once a second, or as often as it takes."""

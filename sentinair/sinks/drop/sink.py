@@ -42,7 +42,7 @@ from sentinair.sinks.drop.manifest import (
 from sentinair.sinks.drop.memory import Intent, Memory
 from sentinair.sinks.drop.place import MAX_NAMES, Place, safe
 from sentinair.sinks.drop.segment import Limits, Segment
-from sentinair.sinks.drop.upkeep import ENDING, Received, doomed
+from sentinair.sinks.drop.upkeep import ENDING, Received, doomed, ended
 
 __all__ = ["DropSink"]
 
@@ -177,8 +177,7 @@ class DropSink:
             signed = encoded(manifest)
             seal = self._signer.sign(signed, segment.runs)
             lead_to(place, self._memory, self._signer, segment.host, seal.chain, seal.epoch)
-            files = tuple(file for loss in lost for file in (loss.file, loss.file + ENDING))
-            self._memory.begin(Intent(signed.decode(), seal, files))
+            self._memory.begin(Intent(signed.decode(), seal, self._files_of(place, lost)))
             if place.put(segment.temporary, name, segment.bytes, segment.sha256):
                 del self._segments[stream]
                 place.sync()
@@ -244,6 +243,12 @@ class DropSink:
         if over <= 0:
             return []
         return doomed(place, self.name, self._memory.told.order, over, self._received)
+
+    def _files_of(self, place: Place, lost: Sequence[Loss]) -> tuple[str, ...]:
+        files = [file for loss in lost for file in (loss.file, loss.file + ENDING)]
+        if files:
+            files += ended(place, self._memory.told.order, files)
+        return tuple(files)
 
     def _beat(self) -> None:
         """Say that all is well, for each chain's drop that is still going on: the last one."""

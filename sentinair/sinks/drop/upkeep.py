@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from sentinair.sinks.drop.manifest import Loss, Manifest, sha256_of
 from sentinair.sinks.drop.place import Place, safe
 
-__all__ = ["ENDING", "Received", "doomed", "signed_part"]
+__all__ = ["ENDING", "Received", "doomed", "ended", "signed_part"]
 
 Received = Callable[[str, str], int]
 """Chain and stream to the last seq the far side has confirmed; 0: none."""
@@ -66,6 +66,19 @@ def doomed(
             gone.append((loss, size))
             freed += size
     return gone
+
+
+def ended(place: Place, order: Sequence[str], gone: Iterable[str]) -> list[str]:
+    """Certificates and heartbeats of chains, but the newest, of which no segment is left once gone are deleted."""
+    left = [name for name in place.sizes() if name not in set(gone)]
+    matches = filter(None, map(_NAME.fullmatch, left))
+    alive = {match["chain"] for match in matches} | {safe(chain) for chain in order[-1:]}
+    over = tuple(f"-{safe(chain)}." for chain in order if safe(chain) not in alive)
+    return [
+        name
+        for name in left
+        if name.endswith((".keys", ".heartbeat")) and any(stem in name for stem in over)
+    ]
 
 
 def _loss(place: Place, sink: str, name: str, why: str) -> Loss | None:

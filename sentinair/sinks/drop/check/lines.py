@@ -135,10 +135,10 @@ def _judge_beats(folder: Folder, here: set[str], known: Mapping[str, Known]) -> 
                     == (said["chain"], head["stream"], said["sink"])
                 ]
                 seen = known.get(f"{said['chain']} {head['stream']} {said['sink']}")
-                if head["manifest"] not in here and (seen is None or seen.last < head["last"]):
-                    end = max((line.last for line in lines), default=0)
+                end = max([line.last for line in lines] + ([seen.last] if seen else [0]))
+                if head["manifest"] not in here and head["last"] > end:  # else it is of long ago
                     what = f"entries up to {head['last']}, of which it tells, at the end"
-                    drop.find("missing", beat.name, what, min(end + 1, head["last"]))
+                    drop.find("missing", beat.name, what, end + 1)
                 for line in lines:
                     line.made_ns = max(line.made_ns, said["made_ns"])
         except UNREADABLE as fault:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Judges a drop with the enrolment public key only.  This file and `cryptography` are all it needs.
 
-    python3 verify-drop.py DIR --public-key enrolment.pub [--state FILE] [--max-age SECS] [--json]
+    python3 verify-drop.py DIR --public-key enrolment.pub [--known FILE] [--max-age SECS] [--json]
 
 Exit status 0: all is as it was written; 1: it is not; 2: it could not be judged.
 Made by scripts/build-verifier from sentinair/sinks/drop/check, which is what to change; docs/offline-drop.md says more.
@@ -579,13 +579,13 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("directory", metavar="DIR")
     parser.add_argument("--public-key", metavar="FILE", required=True, help="enrolment.pub")
     parser.add_argument(
-        "--state", metavar="FILE", help="where the last look ended; kept there by each good look"
+        "--known", metavar="FILE", help="where the last look ended; kept there by each good look"
     )
     parser.add_argument("--max-age", metavar="SECS", type=int, help="the newest file is not older")
     parser.add_argument("--json", action="store_true", help="one object")
     given = parser.parse_args(words)
     try:
-        known = read_known(given.state)
+        known = read_known(given.known)
         drop = judge(
             given.directory,
             given.public_key,
@@ -593,8 +593,8 @@ def main(words: Sequence[str]) -> int:
             now_ns=time.time_ns(),
             max_age_secs=given.max_age,
         )
-        if given.state is not None and drop.ok:
-            write_known(given.state, {**known, **drop.known()})
+        if given.known is not None and drop.ok:
+            write_known(given.known, {**known, **drop.known()})
     except Unjudged as fault:
         print(f"verify-drop: {fault}", file=sys.stderr)  # noqa: T201
         return 2

@@ -26,7 +26,7 @@ class Limits(msgspec.Struct, frozen=True):
     """When a segment is cut, and how much the drop may hold in all."""
 
     segment_bytes: int = 8 << 20
-    segment_count: int = 10_000
+    segment_count: int = 5_000  # the engine looks up as many links before it signs: some 40 ms
     segment_ns: int = 60_000_000_000  # from its first entry, on the steady clock
     cap_bytes: int = 1 << 30
     quiet_ns: int = 60_000_000_000  # a heartbeat after so long without a file

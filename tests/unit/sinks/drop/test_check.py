@@ -156,7 +156,7 @@ def test_the_program_keeps_where_it_ended_and_tells_by_its_exit_status(
     station: Station, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [str(station.drop), "--public-key", str(station.public_key)]
-    state = ["--state", str(tmp_path / "state")]
+    state = ["--known", str(tmp_path / "state")]
     assert main([*words, *state]) == 0
     assert capsys.readouterr().out.endswith("verified\n")
     empty = tmp_path / "empty"

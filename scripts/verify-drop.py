@@ -119,9 +119,9 @@ SIGN_DOMAIN = b"sentinair drop 1\x00"
 EPOCH_DOMAIN = b"sentinair epoch 1\x00"
 BLOCK = 1 << 14  # bytes of a segment that a digest of its own stands for
 MAX_JSON = 16 << 20
-MAX_KEYS = 1 << 30
+MAX_KEYS = 1 << 28
 SIGNED = b'{"signed":'
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RecursionError)
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 
 
 class Key(NamedTuple):
@@ -178,7 +178,7 @@ class Folder:
         try:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             descriptor = os.open(name, flags, dir_fd=self._at)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in the name
             return None
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return open(descriptor, "rb")
@@ -312,15 +312,30 @@ def manifests_of(folder: Folder) -> list[Signed]:
         key=lambda one: one.name != f"{one.said.get('file')}.manifest",
     )
     for one in sealed:
-        wrong = [name for name, kinds in SAID if not isinstance(one.said.get(name), kinds)]
-        if wrong or "/" in one.said["file"]:
-            folder.drop.find("corrupted", one.name, f"does not say its {(wrong or ['file'])[0]}")
+        wrong = _unsaid(one.said)
+        if wrong is not None:
+            folder.drop.find("corrupted", one.name, f"does not say its {wrong} as it must")
         elif one.sha in found:
             what = f"says the same as {found[one.sha].name}"
             folder.drop.find("repeated", one.name, what, one.said["first"])
         else:
             found[one.sha] = one
     return list(found.values())
+
+
+def _unsaid(said: Mapping[str, Any]) -> str | None:
+    """The first field that does not say what it must: a good seal may be a thief's."""
+    for name, kinds in SAID:
+        if not isinstance(said.get(name), kinds):
+            return name
+    if "/" in said["file"]:
+        return "file"
+    for gone in said["lost"]:
+        if not isinstance(gone, dict) or not isinstance(gone.get("manifest"), str):
+            return "lost"
+        if not isinstance(gone.get("count"), int):
+            return "lost"
+    return None
 
 
 def judge_segments(folder: Folder, manifests: Sequence[Signed], lost: Mapping[str, Any]) -> None:

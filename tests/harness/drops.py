@@ -74,6 +74,7 @@ class Chain:
         state.mkdir(parents=True, exist_ok=True)
         self.away = False
         self.signed: list[bytes] = []
+        self._last_event = 0
         self._old_keys: dict[str, Ed25519PrivateKey] = {}
         self._certificates: dict[str, list[Certificate]] = {}
         self.begin()
@@ -130,6 +131,22 @@ class Chain:
                 )
             )
         return made
+
+    def events(self, count: int) -> list[Entry]:
+        """So many more events."""
+        first, self._last_event = self._last_event + 1, self._last_event + count
+        return [
+            Entry(
+                host="bay-7",
+                chain=self.ring.chain,
+                stream="event",
+                seq=number,
+                kind="file",
+                time_ns=number,
+                version="1",
+            )
+            for number in range(first, first + count)
+        ]
 
     def sign(self, signed: bytes, runs: Sequence[tuple[int, int]]) -> Seal:
         if self.away:

@@ -6,8 +6,9 @@ place         the directory, which others may write: every step by its descripto
 memory        what was put away last, kept on this host: the place is never asked for it
 keys          the certificates that lead from the enrolment key to the key that signed
 upkeep        the heartbeat when quiet, and the cap on the whole directory
+signer        asks the engine for signatures
 sink          joins them
-verify_drop   the other side: judges a drop with a public key only; also a program of its own, with no other file
+check         the other side: judges a drop with a public key only
 
 In a drop lie, for each host and chain:
 

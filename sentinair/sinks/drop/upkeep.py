@@ -20,6 +20,7 @@ Received = Callable[[str, str], int]
 ENDING: Final = ".manifest"
 MAX_GONE: Final = 500  # in one manifest, which must fit in one request to the engine
 _MAX_MANIFEST: Final = 4 << 20
+_BROKEN: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NAME: Final = re.compile(
     r"(?P<host>[^-]+)-(?P<chain>[^-]+)(?P<events>-events)?-(?P<first>\d+)-(?P<last>\d+)(?P<rest>\..*)?"
 )
@@ -33,7 +34,7 @@ def signed_part(line: bytes) -> bytes | None:
     """What is signed in the file of a manifest; None if it is none."""
     try:
         return bytes(msgspec.json.decode(line, type=_File).signed)
-    except msgspec.DecodeError:
+    except _BROKEN:
         return None
 
 
@@ -94,7 +95,7 @@ def _loss(place: Place, sink: str, name: str, why: str) -> Loss | None:
         return None
     try:
         said = msgspec.json.decode(signed, type=Manifest)
-    except msgspec.DecodeError:
+    except _BROKEN:
         return None
     if said.sink != sink or said.file != name:
         return None

@@ -88,7 +88,7 @@ def _clean(folder: Path, count: int) -> tuple[list[str], Counter[str]]:
 
 STEPS = (
     *("send", "send", "restart", "kill", "engine restart", "engine away", "new chain"),
-    *("clock back", "clock on", "quiet", "left out"),
+    *("clock back", "clock on", "quiet", "left out", "events"),
 )
 
 
@@ -108,6 +108,8 @@ def _do(step: str, station: Station, dice: random.Random, *, complete: bool) -> 
         )
     elif step == "quiet":
         station.quiet(dice.randrange(1, 200))
+    elif step == "events":
+        station.deliver(station.chain.events(dice.randrange(1, 40)))
     elif step == "left out" and not complete:
         station.chain.grow(dice.randrange(1, 9))  # a filter keeps them in
     elif step == "engine away":

@@ -23,9 +23,9 @@ SIGN_DOMAIN = b"sentinair drop 1\x00"
 EPOCH_DOMAIN = b"sentinair epoch 1\x00"
 BLOCK = 1 << 14  # bytes of a segment that a digest of its own stands for
 MAX_JSON = 16 << 20
-MAX_KEYS = 1 << 30
+MAX_KEYS = 1 << 28
 SIGNED = b'{"signed":'
-UNREADABLE = (ValueError, KeyError, TypeError, IndexError, RecursionError)
+UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 
 
 class Key(NamedTuple):
@@ -82,7 +82,7 @@ class Folder:
         try:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             descriptor = os.open(name, flags, dir_fd=self._at)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a NUL in the name
             return None
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             return open(descriptor, "rb")

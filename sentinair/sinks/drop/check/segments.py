@@ -33,15 +33,30 @@ def manifests_of(folder: Folder) -> list[Signed]:
         key=lambda one: one.name != f"{one.said.get('file')}.manifest",
     )
     for one in sealed:
-        wrong = [name for name, kinds in SAID if not isinstance(one.said.get(name), kinds)]
-        if wrong or "/" in one.said["file"]:
-            folder.drop.find("corrupted", one.name, f"does not say its {(wrong or ['file'])[0]}")
+        wrong = _unsaid(one.said)
+        if wrong is not None:
+            folder.drop.find("corrupted", one.name, f"does not say its {wrong} as it must")
         elif one.sha in found:
             what = f"says the same as {found[one.sha].name}"
             folder.drop.find("repeated", one.name, what, one.said["first"])
         else:
             found[one.sha] = one
     return list(found.values())
+
+
+def _unsaid(said: Mapping[str, Any]) -> str | None:
+    """The first field that does not say what it must: a good seal may be a thief's."""
+    for name, kinds in SAID:
+        if not isinstance(said.get(name), kinds):
+            return name
+    if "/" in said["file"]:
+        return "file"
+    for gone in said["lost"]:
+        if not isinstance(gone, dict) or not isinstance(gone.get("manifest"), str):
+            return "lost"
+        if not isinstance(gone.get("count"), int):
+            return "lost"
+    return None
 
 
 def judge_segments(folder: Folder, manifests: Sequence[Signed], lost: Mapping[str, Any]) -> None:

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sentinair.model.entry import Entry
 from sentinair.sinks.drop.check.found import Unjudged
 from sentinair.sinks.drop.check.lines import judge
-from sentinair.sinks.drop.check.program import main
+from sentinair.sinks.drop.check.program import main, told
+from sentinair.sinks.drop.manifest import BEAT_FORMAT, MANIFEST_FORMAT, line_of
 from sentinair.sinks.drop.segment import Limits
 from tests.harness.agent import ROOT
 from tests.harness.drop_damage import DAMAGES, Case, Verdict, damaged
@@ -150,6 +153,32 @@ def test_files_that_are_none_never_stop_the_look(
     (tmp_path / f"x.{ending}").write_text(text)
     drop = judge(str(tmp_path), str(station.public_key))
     assert all(one.kind in {"corrupted", "foreign"} for one in drop.findings)
+
+
+@given(data=st.data())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_a_thief_signs_is_judged(
+    station: Station, tmp_path: Path, data: st.DataObject
+) -> None:
+    """A good seal over fields of any kind."""
+    held = station.segments()[0]
+    manifest = json.loads(held.with_name(f"{held.name}.manifest").read_bytes())["signed"]
+    odd = st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("a\0b"),
+        lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
+        max_leaves=5,
+    )
+    names = st.sampled_from([*sorted(manifest), "heads"])
+    for name in data.draw(st.lists(names, min_size=1, max_size=4)):
+        manifest[name] = data.draw(odd)
+    manifest["format"] = data.draw(st.sampled_from([MANIFEST_FORMAT, BEAT_FORMAT]))
+    signed = json.dumps(manifest).encode()
+    line = line_of(signed, station.chain.sign(signed, ()))
+    for ending in ("manifest", "heartbeat"):
+        (tmp_path / f"x.{ending}").write_bytes(line)
+    (keys,) = station.drop.glob("*.keys")
+    (tmp_path / keys.name).write_bytes(keys.read_bytes())
+    assert told(judge(str(tmp_path), str(station.public_key)))
 
 
 def test_the_program_keeps_where_it_ended_and_tells_by_its_exit_status(

@@ -112,21 +112,8 @@ def test_records_of_an_old_chain_are_signed_by_the_key_of_the_new_one(station: S
 
 
 def test_events_and_records_have_segments_of_their_own(station: Station) -> None:
-    chain = station.chain.ring.chain
-    events = [
-        Entry(
-            host="bay-7",
-            chain=chain,
-            stream="event",
-            seq=number,
-            kind="file",
-            time_ns=1,
-            version="1",
-        )
-        for number in range(1, 13)
-    ]
     station.send(6)
-    station.deliver(events)
+    station.deliver(station.chain.events(12))
     assert station.sink.holding() == {"record": 3, "event": 11}
     station.sink.close()
     assert {line.stream for line in station.judged().lines} == {"record", "event"}

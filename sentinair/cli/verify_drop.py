@@ -45,7 +45,7 @@ def verify_drop(
             max_age_secs=max_age_secs,
         )
         if where is not None and drop.ok:
-            write_known(where, {**before, **drop.known()})
+            write_known(where, {**before, **drop.ends})
     except Unjudged as fault:
         raise StorageFault(str(fault), remedy="give the key with --public-key FILE") from fault
     if as_json:

@@ -35,7 +35,8 @@ class Case(NamedTuple):
     known: dict[str, Known]  # where it ended when all was well
 
     def segments(self) -> list[Path]:
-        return sorted(self.folder.glob("*.ndjson"))
+        """Of records."""
+        return sorted(s for s in self.folder.glob("*.ndjson") if "-events-" not in s.name)
 
     def middle(self) -> Path:
         """A segment that is neither the first nor the last of its chain."""
@@ -169,6 +170,14 @@ def removed_pair(case: Case) -> Verdict:
     return verdict("missing", bad=_exactly(case.span(segment)[0]))
 
 
+def removed_events(case: Case) -> Verdict:
+    """A whole line of segments, its manifests too."""
+    gone = list(case.folder.glob("*-events-*"))
+    for file in gone:
+        file.unlink()
+    return verdict(*(["missing"] if gone else []))
+
+
 def removed_beginning(case: Case) -> Verdict:
     for segment in case.segments()[:2]:
         segment.unlink()
@@ -258,6 +267,7 @@ DAMAGES: tuple[Callable[[Case], Verdict], ...] = (
     removed_segment,
     removed_manifest,
     removed_pair,
+    removed_events,
     removed_beginning,
     removed_end,
     replayed,
@@ -274,7 +284,7 @@ def damaged(
 ) -> str | None:
     """Damage a copy of station's drop in folder, which must not exist; None, or what was wrong with the verdict."""
     shutil.copytree(station.drop, folder)
-    known = station.judged().known()
+    known = station.judged().ends
     case = Case(random.Random(seed), folder, station, other, known)
     wanted = damage(case)
     found = station.judged(known, folder)

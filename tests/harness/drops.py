@@ -56,7 +56,7 @@ class LineCodec:
         return b""
 
     def encode(self, entry: Entry) -> bytes:
-        told = {"seq": entry.seq, "kind": entry.kind, "link": entry.link, "pad": self.pad}
+        told = {"chain": entry.chain, "seq": entry.seq, "link": entry.link, "pad": self.pad}
         return json.dumps(told).encode()
 
     def between(self) -> bytes:

@@ -107,7 +107,7 @@ class DropAnswers:
         seal = Seal(ring.chain, ring.epoch, ring.public_key, ring.sign(SIGN_DOMAIN + signed))
         told: dict[str, object] = {"chain": said.chain, "sink": said.sink, "epoch": ring.epoch}
         if isinstance(said, Manifest):
-            names = ("stream", "file", "first", "last", "count", "sha256", "previous")
+            names = ("number", "stream", "file", "first", "last", "count", "sha256", "previous")
             told |= {name: getattr(said, name) for name in names}
         told |= {"signed": sha256_of(signed), "by": by}
         spine.commits.record("manifest.signed", told)

@@ -55,12 +55,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     host: str
     chain: str  # 32 hex
     sink: str  # as the administrator called it
+    number: int  # of the manifest among all of this sink, from 1
     stream: Stream
     file: str  # name of the segment
     first: int
     last: int
     count: int
-    complete: bool  # everything between first and last is in it, and nothing between it and its predecessor is left out
+    complete: bool  # the sink leaves nothing out: everything since the last segment of the same chain and stream is here
     bytes: int
     sha256: str  # 64 hex: of the segment
     blocks: tuple[str, ...]  # 32 hex each: the first half of SHA-256 of each BLOCK bytes of it
@@ -82,7 +83,6 @@ class BeatHead(msgspec.Struct, frozen=True):
     stream: Stream
     last: int
     link: str | None
-    manifest: str  # 64 hex, as Manifest.previous
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,6 +94,8 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sink: str
     made_ns: int  # wall clock
     next_due_ns: int  # wall clock: a newer manifest or heartbeat is there by then
+    number: int  # of the last manifest
+    manifest: str  # 64 hex, as Manifest.previous
     heads: tuple[BeatHead, ...]
 
 

@@ -39,8 +39,10 @@ class Told(msgspec.Struct):
     """The file: everything in it."""
 
     host: str = ""
+    chain: str = ""  # of the last manifest, as number and manifest
+    number: int = 0
+    manifest: str | None = None
     heads: dict[str, dict[Stream, BeatHead]] = {}  # by chain
-    order: list[str] = []  # chains, in the order in which they came
     intent: Intent | None = None
     keys: dict[str, KeysMark] = {}  # by chain
     lost: int = 0  # entries deleted to stay below the cap
@@ -74,10 +76,13 @@ class Memory:
 
     def done(self, manifest: Manifest, sha256: str) -> None:
         """The segment of the intent and its manifest are in place."""
-        head = BeatHead(manifest.stream, manifest.last, manifest.link, sha256)
+        head = BeatHead(manifest.stream, manifest.last, manifest.link)
         self.told.heads.setdefault(manifest.chain, {})[manifest.stream] = head
-        if manifest.chain not in self.told.order:
-            self.told.order.append(manifest.chain)
+        self.told.chain, self.told.number, self.told.manifest = (
+            manifest.chain,
+            manifest.number,
+            sha256,
+        )
         self.told.host = manifest.host
         self.told.lost += sum(loss.count for loss in manifest.lost)
         self.forget()

@@ -42,7 +42,7 @@ from sentinair.sinks.drop.manifest import (
 from sentinair.sinks.drop.memory import Intent, Memory
 from sentinair.sinks.drop.place import MAX_NAMES, Place, safe
 from sentinair.sinks.drop.segment import Limits, Segment
-from sentinair.sinks.drop.upkeep import ENDING, Received, doomed, ended
+from sentinair.sinks.drop.upkeep import ENDING, Received, Shelf
 
 __all__ = ["DropSink"]
 
@@ -83,6 +83,7 @@ class DropSink:
         self._limits, self._complete, self._mounted = limits, complete, mounted
         self._received = received
         self._place: Place | None = None
+        self._shelf: Shelf | None = None
         self._segments: dict[Stream, Segment] = {}
         self._bytes = 0  # in the directory, as far as it is known
         self._spoke_mono_ns: int | None = None  # the last file
@@ -101,6 +102,7 @@ class DropSink:
         self._place = place = Place(self._directory, safe(self.name), mounted=self._mounted)
         place.tidy()
         self._finish_intent(place)
+        self._shelf = Shelf(place, self.name, self._memory.told.number)
         self._bytes = sum(place.sizes().values())
 
     def deliver(self, parcels: Sequence[Parcel]) -> None:
@@ -162,8 +164,7 @@ class DropSink:
         place, segment = self._opened(), self._segments[stream]
         place.check_same()
         segment.finish()
-        gone = self._claimed(place, segment.bytes)
-        lost = tuple(loss for loss, _ in gone)
+        lost = self._claimed(place, segment.bytes)
         names = segment_names(
             segment.host, segment.chain, stream, segment.first, segment.last, self._codec.suffix
         )
@@ -177,12 +178,16 @@ class DropSink:
             signed = encoded(manifest)
             seal = self._signer.sign(signed, segment.runs)
             lead_to(place, self._memory, self._signer, segment.host, seal.chain, seal.epoch)
-            self._memory.begin(Intent(signed.decode(), seal, self._files_of(place, lost)))
+            files = tuple(file for loss in lost for file in (loss.file, loss.file + ENDING))
+            self._memory.begin(Intent(signed.decode(), seal, files))
             if place.put(segment.temporary, name, segment.bytes, segment.sha256):
                 del self._segments[stream]
                 place.sync()
                 self._finish_intent(place)
-                self._bytes += segment.bytes - sum(size for _, size in gone)
+                self._bytes += segment.bytes
+                if self._shelf is not None:
+                    self._shelf.forget(lost)
+                    self._shelf.add(manifest, sha256_of(signed))
                 self._spoke_mono_ns = self._clock.mono_ns()
                 return
             self._memory.forget()
@@ -208,12 +213,12 @@ class DropSink:
         self._memory.done(manifest, sha256_of(signed))
 
     def _manifest(self, segment: Segment, name: str, lost: tuple[Loss, ...]) -> Manifest:
-        before = self._memory.head(segment.chain, segment.stream)
         return Manifest(
             format=MANIFEST_FORMAT,
             host=segment.host,
             chain=segment.chain,
             sink=self.name,
+            number=self._memory.told.number + 1,
             stream=segment.stream,
             file=name,
             first=segment.first,
@@ -225,53 +230,45 @@ class DropSink:
             blocks=tuple(segment.blocks),
             codec=self._codec.name,
             made_ns=self._clock.wall_ns(),
-            previous=None if before is None else before.manifest,
+            previous=self._memory.told.manifest,
             link=segment.link,
             links=segment.links,
             lost=lost,
         )
 
-    def _claimed(self, place: Place, coming: int) -> list[tuple[Loss, int]]:
+    def _claimed(self, place: Place, coming: int) -> tuple[Loss, ...]:
         """What has to go so that the drop stays below its cap."""
+        if self._bytes + coming <= self._limits.cap_bytes or self._shelf is None:
+            return ()
+        sizes = place.sizes()  # others may have taken files away; the new segment's is among them
+        self._bytes = sum(sizes.values()) - coming
         over = self._bytes + coming - self._limits.cap_bytes
-        if over <= 0:
-            return []
-        self._bytes = sum(place.sizes().values())  # others may have taken files away
-        over = (
-            self._bytes - self._limits.cap_bytes
-        )  # the new segment's temporary file is among them
-        if over <= 0:
-            return []
-        return doomed(place, self.name, self._memory.told.order, over, self._received)
-
-    def _files_of(self, place: Place, lost: Sequence[Loss]) -> tuple[str, ...]:
-        files = [file for loss in lost for file in (loss.file, loss.file + ENDING)]
-        if files:
-            files += ended(place, self._memory.told.order, files)
-        return tuple(files)
+        return tuple(self._shelf.claim(over, sizes, self._received))
 
     def _beat(self) -> None:
-        """Say that all is well, for each chain's drop that is still going on: the last one."""
+        """Say that all is well, and where it ends."""
         place, told = self._opened(), self._memory.told
         self._spoke_mono_ns = self._clock.mono_ns()
-        if not told.order:
+        if told.manifest is None:
             return
         place.check_same()
-        chain, now_ns = told.order[-1], self._clock.wall_ns()
+        now_ns = self._clock.wall_ns()
         beat = Beat(
             format=BEAT_FORMAT,
             host=told.host,
-            chain=chain,
+            chain=told.chain,
             sink=self.name,
             made_ns=now_ns,
             next_due_ns=now_ns + self._limits.quiet_ns,
-            heads=tuple(told.heads[chain].values()),
+            number=told.number,
+            manifest=told.manifest,
+            heads=tuple(told.heads[told.chain].values()),
         )
         signed = encoded(beat)
         seal = self._signer.sign(signed, ())
         lead_to(place, self._memory, self._signer, told.host, seal.chain, seal.epoch)
         self._memory.save()
-        stem = f"{safe(told.host)}-{safe(chain)}.{safe(self.name)}"
+        stem = f"{safe(told.host)}.{safe(self.name)}"
         place.replace(stem, ".heartbeat", line_of(signed, seal))
 
     # -- the place ---------------------------------------------------------------------------------------------

@@ -23,10 +23,10 @@ class Finding(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Where a line ended when it was judged before."""
+    """Where the drop of one sink ended when it was judged before."""
 
-    last: int
-    manifest: str  # SHA-256 of what the last manifest signed: 64 hex
+    number: int  # of its last manifest
+    manifest: str  # SHA-256 of what that signed: 64 hex
 
 
 class Signed(NamedTuple):
@@ -38,8 +38,13 @@ class Signed(NamedTuple):
 
     @property
     def line(self) -> str:
-        """Segments with the same one follow each other."""
-        return f"{self.said['chain']} {self.said['stream']} {self.said['sink']}"
+        """Entries with the same one follow each other by seq."""
+        return f"{self.said['chain']} {self.said['stream']}"
+
+    @property
+    def sink(self) -> str:
+        """Manifests with the same one name each other."""
+        return f"{self.said['host']} {self.said['sink']}"
 
 
 @dataclass
@@ -55,8 +60,6 @@ class Line:
     segments: int
     entries: int
     lost: int  # entries deleted to stay below the cap, as declared here
-    made_ns: int  # wall clock of the newest manifest or heartbeat
-    manifest: str
 
 
 @dataclass
@@ -66,6 +69,8 @@ class Drop:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    ends: dict[str, Known] = field(default_factory=dict)  # by host and sink: for the next look
+    made_ns: dict[str, int] = field(default_factory=dict)  # wall clock of the newest file of each
 
     @property
     def ok(self) -> bool:
@@ -78,13 +83,6 @@ class Drop:
 
     def find(self, kind: str, where: str, what: str, seq: int | None = None) -> None:
         self.findings.append(Finding(kind, where, what, seq))
-
-    def known(self) -> dict[str, Known]:
-        """Where each line ends, to be given to the next look."""
-        return {
-            f"{one.chain} {one.stream} {one.sink}": Known(one.last, one.manifest)
-            for one in self.lines
-        }
 
     def as_json(self) -> dict[str, object]:
         return {

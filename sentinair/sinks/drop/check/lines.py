@@ -22,26 +22,32 @@ def judge(
 ) -> Drop:
     """Judge the drop in directory.
 
-    public_key: a file of enrolment keys.  known: Drop.known() of the look before; with it a rolled back drop is found,
+    public_key: a file of enrolment keys.  known: Drop.ends of the look before; with it a rolled back drop is found,
     and one that goes on in a new directory is accepted.  now_ns: wall clock, for max_age_secs: how long ago the newest
     file may have been made; None: any time.
     Raises Unjudged if there is no such directory or key.
     """
     folder = Folder(directory, read_keys(public_key))
+    before = known or {}
     try:
         folder.read_certificates()
         manifests = manifests_of(folder)
         lost: dict[str, Any] = {g["manifest"]: g for m in manifests for g in m.said["lost"]}
         judge_segments(folder, manifests, lost)
-        lines: dict[str, list[Signed]] = {}
-        for one in manifests:
-            lines.setdefault(one.line, []).append(one)
-        for name, line in sorted(lines.items()):
-            line.sort(key=lambda one: (one.said["first"], one.said["last"]))
-            _judge_line(folder.drop, line, lost, (known or {}).get(name))
-        for name in sorted(set(known or ()) - set(lines)):
+        here = (
+            {one.sha for one in manifests} | set(lost) | {one.manifest for one in before.values()}
+        )
+        sinks: dict[str, list[Signed]] = {}
+        for one in sorted(manifests, key=lambda one: one.said["number"]):
+            sinks.setdefault(one.sink, []).append(one)
+        lines: dict[str, Line] = {}
+        for name, line in sorted(sinks.items()):
+            _judge_sink(folder.drop, name, line, here, lines)
+            _judge_against(folder.drop, name, line, before.get(name))
+        folder.drop.lines = list(lines.values())
+        for name in sorted(set(before) - set(sinks)):
             folder.drop.notes.append(f"{name}: nothing of it is here")
-        _judge_beats(folder, {one.sha for one in manifests} | set(lost), known or {})
+        _judge_beats(folder, before)
         if max_age_secs is not None:
             _judge_age(folder.drop, now_ns - max_age_secs * 10**9)
     finally:
@@ -49,49 +55,53 @@ def judge(
     return folder.drop
 
 
-def _judge_line(
-    drop: Drop, line: Sequence[Signed], lost: Mapping[str, Any], known: Known | None
+def _judge_sink(
+    drop: Drop, name: str, manifests: Sequence[Signed], here: set[str], lines: dict[str, Line]
 ) -> None:
-    here = {one.sha: one for one in line}
-    before = set(lost) | ({known.manifest} if known else set())
+    """manifests: of one sink, by their numbers.  here: those whose absence is no fault, or no more than told."""
     taken: dict[str | None, Signed] = {}
-    for index, one in enumerate(line):
+    for index, one in enumerate(manifests):
         said = one.said
         previous, first = said["previous"], said["first"]
+        line = lines.get(f"{name} {one.line}")
+        after = 1 if line is None else line.last + 1
         if previous in taken:
             what = f"follows the same segment as {taken[previous].name}"
             drop.find("repeated", one.name, what, first)
-        taken[previous] = one
-        if previous is None and index:
+        elif previous is None and index:
             drop.find("repeated", one.name, "begins anew, though others come before it", first)
-        elif previous is not None and previous not in here and previous not in before:
-            after = line[index - 1].said["last"] + 1 if index else 1
-            what = f"what comes before it: entries between {after} and {first - 1}"
-            drop.find("missing", one.name, what, after)
-        _judge_step(drop, one, here.get(previous or ""))
-    _judge_against(drop, line, known)
-    last, hosts = line[-1].said, {one.said["host"] for one in line}
-    if len(hosts) > 1:
-        drop.find("foreign", line[0].line, f"is said to be of {len(hosts)} hosts")
-    drop.lines.append(
-        Line(
-            host=last["host"],
-            chain=last["chain"],
-            stream=last["stream"],
-            sink=last["sink"],
-            first=line[0].said["first"],
-            last=last["last"],
-            segments=len(line),
-            entries=sum(one.said["count"] for one in line),
-            lost=sum(gone["count"] for one in line for gone in one.said["lost"]),
-            made_ns=max(one.said["made_ns"] for one in line),
-            manifest=line[-1].sha,
-        )
+        elif previous is not None and previous not in here:
+            gap = f", entries {after} to {first - 1}" if first > after else ""
+            what = f"what comes before it, number {said['number'] - 1}{gap}"
+            drop.find("missing", one.name, what, after if gap else None)
+        taken[previous] = one
+        _judge_step(drop, one, None if line is None else line.last)
+        if line is None:
+            line = lines[f"{name} {one.line}"] = _begun(said)
+        line.last = max(line.last, said["last"])
+        line.segments += 1
+        line.entries += said["count"]
+        line.lost += sum(gone["count"] for gone in said["lost"])
+    drop.ends[name] = Known(manifests[-1].said["number"], manifests[-1].sha)
+    drop.made_ns[name] = max(one.said["made_ns"] for one in manifests)
+
+
+def _begun(said: Mapping[str, Any]) -> Line:
+    return Line(
+        host=said["host"],
+        chain=said["chain"],
+        stream=said["stream"],
+        sink=said["sink"],
+        first=said["first"],
+        last=said["last"],
+        segments=0,
+        entries=0,
+        lost=0,
     )
 
 
-def _judge_step(drop: Drop, one: Signed, before: Signed | None) -> None:
-    """What a manifest says against itself and the one it names."""
+def _judge_step(drop: Drop, one: Signed, end: int | None) -> None:
+    """What a manifest says against itself, and against where its line ended before."""
     said = one.said
     first, last = said["first"], said["last"]
     if not 0 < said["count"] <= last - first + 1 or said["bytes"] < 0:
@@ -99,61 +109,61 @@ def _judge_step(drop: Drop, one: Signed, before: Signed | None) -> None:
     elif said["complete"] and said["count"] != last - first + 1:
         what = f"{last - first + 1 - said['count']} entries between {first} and {last}"
         drop.find("missing", one.name, what, first)
-    if before is None:
-        return
-    end = before.said["last"]
-    if first <= end:
+    if end is not None and first <= end:
         drop.find("repeated", one.name, f"entries {first} to {min(end, last)} again", first)
-    elif said["complete"] and first > end + 1:
+    elif end is not None and said["complete"] and first > end + 1:
         drop.find("missing", one.name, f"entries {end + 1} to {first - 1}", end + 1)
 
 
-def _judge_against(drop: Drop, line: Sequence[Signed], known: Known | None) -> None:
-    """What was known before: the line goes on from there, or holds it."""
-    if known is None or any(one.sha == known.manifest for one in line):
+def _judge_against(drop: Drop, name: str, manifests: Sequence[Signed], known: Known | None) -> None:
+    """What was known before: the drop goes on from there, or holds it."""
+    if known is None or any(one.sha == known.manifest for one in manifests):
         return
-    name, last = line[-1].line, line[-1].said["last"]
-    if last < known.last:
-        what = f"ends at {last}, but was seen up to {known.last}: an older copy, or cut at its end"
-        drop.find("stale", name, what, last + 1)
-    elif all(one.said["previous"] != known.manifest for one in line):
-        what = f"does not go on from what was seen up to {known.last}"
-        drop.find("stale", name, what, known.last)
+    last = manifests[-1].said
+    if last["number"] < known.number:
+        what = f"ends with number {last['number']}, but was seen up to {known.number}:"
+        drop.find("stale", name, f"{what} an older copy, or cut at its end", last["last"] + 1)
+    elif all(one.said["previous"] != known.manifest for one in manifests):
+        what = f"does not go on from number {known.number}, where it was seen to end"
+        drop.find("stale", name, what, manifests[0].said["first"])
 
 
-def _judge_beats(folder: Folder, here: set[str], known: Mapping[str, Known]) -> None:
+def _judge_beats(folder: Folder, known: Mapping[str, Known]) -> None:
     """What a heartbeat has seen must be here: it shows segments cut off at the end."""
     drop = folder.drop
     for beat in folder.sealed(".heartbeat", BEAT_FORMAT):
         said = beat.said
         try:
-            for head in said["heads"]:
-                lines = [
-                    line
-                    for line in drop.lines
-                    if (line.chain, line.stream, line.sink)
-                    == (said["chain"], head["stream"], said["sink"])
-                ]
-                seen = known.get(f"{said['chain']} {head['stream']} {said['sink']}")
-                end = max([line.last for line in lines] + ([seen.last] if seen else [0]))
-                if head["manifest"] not in here and head["last"] > end:  # else it is of long ago
-                    what = f"entries up to {head['last']}, of which it tells, at the end"
-                    drop.find("missing", beat.name, what, end + 1)
-                for line in lines:
-                    line.made_ns = max(line.made_ns, said["made_ns"])
+            number, made_ns = int(said["number"]), int(said["made_ns"])
+            seen = (known.get(beat.sink), drop.ends.get(beat.sink))
+            if number > max((one.number for one in seen if one is not None), default=0):
+                what = f"the end, of which it tells: up to number {number}"
+                drop.find("missing", beat.name, what, _first_gone(drop, said))
+            drop.made_ns[beat.sink] = max(drop.made_ns.get(beat.sink, 0), made_ns)
         except UNREADABLE as fault:
             drop.find("corrupted", beat.name, f"cannot be read: {fault}")
 
 
+def _first_gone(drop: Drop, said: Mapping[str, Any]) -> int | None:
+    """The lowest seq of which a heartbeat tells, and that is not here."""
+    gone = []
+    for head in said["heads"]:
+        ends = [
+            line.last
+            for line in drop.lines
+            if (line.host, line.sink) == (said["host"], said["sink"])
+            and (line.chain, line.stream) == (said["chain"], head["stream"])
+        ]
+        end = max(ends, default=0)
+        if int(head["last"]) > end:
+            gone.append(end + 1)
+    return min(gone, default=None)
+
+
 def _judge_age(drop: Drop, since_ns: int) -> None:
-    """Only the newest chain of a sink is still growing."""
-    newest: dict[tuple[str, str], int] = {}
-    for line in drop.lines:
-        key = line.host, line.sink
-        newest[key] = max(newest.get(key, 0), line.made_ns)
-    for (host, sink), made_ns in newest.items():
+    for name, made_ns in sorted(drop.made_ns.items()):
         if made_ns < since_ns:
             late = (since_ns - made_ns) // 10**9
-            drop.find("stale", f"{host}, {sink}", f"silent for {late} s more than allowed")
-    if not newest:
+            drop.find("stale", name, f"silent for {late} s more than allowed")
+    if not drop.made_ns:
         drop.find("missing", "drop", "there is nothing in it")

@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
             max_age_secs=given.max_age,
         )
         if given.known is not None and drop.ok:
-            write_known(given.known, {**known, **drop.known()})
+            write_known(given.known, {**known, **drop.ends})
     except Unjudged as fault:
         print(f"verify-drop: {fault}", file=sys.stderr)  # noqa: T201
         return 2

@@ -18,7 +18,10 @@ SEGMENT = re.compile(r"([^-.][^-]*-[^-]+(?:-events)?)-(\d+)-(\d+)(\.\d+)?\.[a-z]
 TEXT, NUMBER, LIST, MAYBE = (str,), (int,), (list,), (str, type(None))
 SAID = (
     *((name, TEXT) for name in ("host", "chain", "sink", "stream", "file", "sha256", "codec")),
-    *((name, NUMBER) for name in ("first", "last", "count", "bytes", "complete", "made_ns")),
+    *(
+        (name, NUMBER)
+        for name in ("number", "first", "last", "count", "bytes", "complete", "made_ns")
+    ),
     *((name, LIST) for name in ("blocks", "lost")),
     *((name, MAYBE) for name in ("previous", "links")),
 )

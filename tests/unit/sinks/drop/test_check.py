@@ -30,7 +30,11 @@ PROGRAM = ROOT / "scripts" / "verify-drop.py"
 def filled(folder: Path, chain: Chain | None = None) -> Station:
     """Six segments of one chain with three epochs, some of several blocks, and a heartbeat."""
     station = Station(folder, Limits(segment_count=12), pad=3000, chain=chain)
-    for count in (10, 30, 31):
+    station.send(10)
+    station.deliver(station.chain.events(20))
+    station.clock.pass_secs(61)
+    station.sink.idle(station.clock.mono)
+    for count in (30, 31):
         station.send(count)
         station.deliver(station.chain.restart())
     station.clock.pass_secs(61)
@@ -53,8 +57,9 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Station:
 def test_a_whole_drop_is_verified(station: Station) -> None:
     drop = station.judged()
     assert (drop.findings, drop.notes) == ([], [])
-    (line,) = drop.lines
-    assert (line.host, line.first, line.last, line.segments) == ("bay-7", 3, 76, 7)
+    records, events = sorted(drop.lines, key=lambda line: line.stream, reverse=True)
+    assert (records.host, records.first, records.last, records.segments) == ("bay-7", 3, 75, 7)
+    assert (events.first, events.last, events.entries) == (1, 20, 20)
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
@@ -72,7 +77,7 @@ def test_damage_gets_its_verdict(
 def test_a_new_stick_goes_on_from_what_was_known(tmp_path: Path) -> None:
     station = Station(tmp_path)
     station.send(20)
-    known = station.judged().known()
+    known = station.judged().ends
     station.sink.close()
     station.drop.rename(tmp_path / "first stick")
     station.drop.mkdir()
@@ -111,7 +116,7 @@ def test_a_record_left_out_of_a_segment_is_found_though_the_forwarder_signed_for
 
 
 def test_silence_is_found_where_an_age_is_given(station: Station) -> None:
-    newest = max(line.made_ns for line in station.judged().lines)
+    newest = max(station.judged().made_ns.values())
     for secs, kinds in ((100, []), (50, ["stale"])):
         drop = judge(
             str(station.drop),

@@ -7,11 +7,14 @@ import os
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sentinair.errors import DataFault, SinkAway
 from sentinair.model.entry import Entry
 from sentinair.model.ports import Holding, Sink
+from sentinair.sinks.drop.check.found import Known
+from sentinair.sinks.drop.manifest import Manifest
 from sentinair.sinks.drop.segment import Limits
 from tests.harness.drops import Chain, Station, parcels
 from tests.unit.sinks.drop.conftest import Make
@@ -174,6 +177,29 @@ def test_above_the_cap_the_oldest_go_and_the_next_manifest_says_so(make: Make) -
     seqs = station.seqs()
     assert seqs == list(range(seqs[0], 203))
     assert sum(line.lost for line in drop.lines) <= station.sink.lost == seqs[0] - 3
+
+
+def test_the_manifest_says_which_of_the_deleted_had_been_received(make: Make) -> None:
+    station = make(Limits(segment_count=10, cap_bytes=12_000))
+    station.sink._received = lambda _chain, _stream: 22
+    for _ in range(10):
+        station.send(10)
+    lost = [msgspec.json.decode(line, type=Manifest).lost for line in station.chain.signed]
+    assert [one.why for losses in lost for one in losses][:3] == ["cap, received"] * 2 + ["cap"]
+
+
+def test_files_that_were_taken_over_and_away_are_not_lost(make: Make) -> None:
+    station = make(Limits(segment_count=10, cap_bytes=12_000))
+    known: dict[str, Known] = {}
+    for _ in range(10):
+        station.send(40)
+        drop = station.judged(known)
+        assert drop.ok, drop.findings
+        known = drop.ends
+        for file in station.drop.iterdir():
+            if file.suffix != ".keys":
+                file.unlink()
+    assert station.sink.lost == 0
 
 
 def test_a_memory_that_is_none_is_said_so(tmp_path: Path) -> None:

@@ -87,6 +87,17 @@ provide() {
     ) || exit 1
 }
 
+# build_locked MODULE LOCK: what has no wheel, from its locked source and by the locked setuptools; false if it cannot be had.
+build_locked() {
+    "$venv/bin/python" -W ignore -c "import $1" 2>/dev/null && return
+    (
+        umask 022
+        exec 9<"$top" && flock 9
+        export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+        "$venv/bin/python" -m pip install -q --require-hashes --no-deps --use-pep517 --no-build-isolation -r "$top/$2"
+    )
+}
+
 # Users and groups of the roles, from the file that systemd takes too (sysusers.d(5)).
 make_users() {
     local list=$top/systemd/sysusers.d/sentinair.conf kind name rest

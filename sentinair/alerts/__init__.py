@@ -1,12 +1,13 @@
 """From detections to alerts that a person can read and answer: pure, ids and time are passed in.
 
+    advice         what to do where a rule does not say
     fingerprint    what makes two detections the same alert
     build          detection and event to an alert with safe text
     circumstances  the moment it is raised in: a maintenance, a drill, what a file was before
     manager        suppresses, merges, raises, opens again; coalesces updates; joins all below
     suppress       detections that people do not want to see for a time; glob matches their paths
     flood          what becomes of a rule that finds thousands of different things a minute
-    live           the alerts that may still merge, with room of their own for critical ones
+    live           the alerts that may still merge, with room of their own for critical ones, and when counts leave
     closed         the closed ones that still answer for their like
     answer         answers, notes, who is to look: alert in, change out
     escalate       what nobody has answered in time

@@ -17,6 +17,18 @@ MAX_COMMENT_CHARS: Final = 4_000
 MAX_NOTES: Final = 50  # each record of an alert holds them all
 MAX_NOTE_CHARS: Final = 1_000
 MAX_NAME_CHARS: Final = 100
+_DONE_BY_VERB: Final = {
+    "acknowledge": "acknowledged",
+    "resolve": "resolved",
+    "false_positive": "called a false positive",
+    "reopen": "opened again",
+}
+_IN_WORDS: Final = {
+    "open": "open",
+    "acknowledged": "acknowledged",
+    "resolved": "resolved",
+    "false_positive": "a false positive",
+}
 _RECORD_OF_VERB: Final = {
     "acknowledge": "alert.acknowledged",
     "resolve": "alert.resolved",
@@ -38,9 +50,10 @@ def answered(alert: Alert, verb: str, *, by: str, comment: str | None, now_ns: i
     allowed, status = TRANSITIONS[verb]
     if alert.status not in allowed:
         raise UsageFault(
-            f"an alert that is {alert.status} cannot take {verb}",
+            f"it is {_IN_WORDS[alert.status]}, and only one that is "
+            f"{' or '.join(_IN_WORDS[one] for one in sorted(allowed))} can be {_DONE_BY_VERB[verb]}",
             where=f"alert {alert.id}",
-            remedy=f"{verb} needs it to be {' or '.join(sorted(allowed))}",
+            remedy="" if verb == "reopen" else "reopen it first if it needs another answer",
         )
     safe = None if comment is None else _text(alert, "comment", comment, MAX_COMMENT_CHARS)
     after = _after(alert, status, shown(by), safe, now_ns)

@@ -8,13 +8,14 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from sentinair.alerts.advice import general_steps
 from sentinair.alerts.circumstances import Circumstances
 from sentinair.alerts.fingerprint import fingerprint
 from sentinair.codecs import event_json
 from sentinair.codecs.times import rfc3339
 from sentinair.model.alert import Alert, Detection, Joined
-from sentinair.model.event import FileEvent, FileState, HashEvent, ProcessEvent
-from sentinair.model.process import Process
+from sentinair.model.event import FileEvent, FileState, HashEvent
+from sentinair.model.process import Process, brief
 from sentinair.model.text import shown
 
 __all__ = ["MAX_EVENT_IDS", "build", "with_process"]
@@ -31,10 +32,8 @@ _TYPES: Final = {
 }
 
 
-def _who(joined: Joined) -> Process | None:
-    if joined.process is not None:
-        return joined.process
-    return joined.event.process if isinstance(joined.event, ProcessEvent) else None
+def _shown(text: str | None) -> str | None:
+    return None if text is None else shown(text)
 
 
 def _user(process: Process | None, users: Mapping[int, str]) -> str | None:
@@ -44,7 +43,7 @@ def _user(process: Process | None, users: Mapping[int, str]) -> str | None:
 
 
 def _pid(joined: Joined) -> int | None:
-    process = _who(joined)
+    process = joined.actor
     if process is not None:
         return process.pid
     return joined.event.pid if isinstance(joined.event, FileEvent) else None
@@ -68,14 +67,14 @@ def _details(
     detection: Detection, joined: Joined, event_id: int | None, circumstances: Circumstances
 ) -> dict[str, object]:
     event = joined.event
-    process = _who(joined)
+    process = None if joined.actor is None else brief(joined.actor)
     details: dict[str, object] = {
         "matches": [
             {"field": shown(m.field), "value": shown(m.value), "wanted": shown(m.wanted)}
             for m in detection.matches
         ],
         "process": None if process is None else event_json.render_process(process),
-        "event": event_json.render(event_id, event, joined.process, None),
+        "event": event_json.render(event_id, event, joined.process and process, None),
         # a process's start counts from here, in clock ticks
         "booted": rfc3339(event.seen_ns - event.mono_ns),
     }
@@ -106,13 +105,13 @@ def build(
     circumstances: of the moment; None: ordinary ones.
     """
     event = joined.event
-    process = _who(joined)
+    process = joined.actor
     circumstances = Circumstances() if circumstances is None else circumstances
     return Alert(
         id=alert_id,
         time_ns=now_ns,
         severity=detection.severity,
-        category=detection.category,
+        category=shown(detection.category),
         title=shown(detection.title),
         description=shown(detection.description),
         source=detection.source,
@@ -123,12 +122,12 @@ def build(
         first_seen_ns=event.seen_ns,
         last_seen_ns=event.seen_ns,
         why=tuple(shown(line) for line in detection.why),
-        next_steps=tuple(shown(line) for line in detection.next_steps),
+        next_steps=tuple(shown(line) for line in detection.next_steps or general_steps(event)),
         techniques=detection.techniques,
         tactics=detection.tactics,
-        rule_author=detection.rule_author,
-        rule_license=detection.rule_license,
-        rule_link=detection.rule_link,
+        rule_author=_shown(detection.rule_author),
+        rule_license=_shown(detection.rule_license),
+        rule_link=_shown(detection.rule_link),
         user=_user(process, users),
         filename=shown(event.path) if isinstance(event, FileEvent | HashEvent) else None,
         pid=_pid(joined),
@@ -141,7 +140,7 @@ def build(
 
 def with_process(alert: Alert, process: Process, users: Mapping[int, str]) -> Alert:
     """alert with the process that was learned after it had been raised."""
-    facts = event_json.render_process(process)
+    facts = event_json.render_process(brief(process))
     details = {**alert.details, "process": facts}
     return replace(
         alert,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sentinair.alerts.fingerprint import usual_group
 from sentinair.model.alert import Detection, Joined
-from sentinair.model.event import FileEvent, FileState, ProcessEvent
+from sentinair.model.event import FileEvent, FileState
 
 __all__ = ["Circumstances"]
 
@@ -28,14 +28,15 @@ class Circumstances:
 
     holding_since_ns: when the maintenance began in which notices are held; None: there is none.
     held: alerts raised and held in it so far, by severity.
-    tokens: words of the drills that are going on; each stands in the path, program, folder or arguments of its acts.
+    tokens: words of the drills that are going on, each with the pid of who drills (None: not known); the word stands
+    in the path, program, folder or arguments of its acts, which are that process's or its children's.
     before: gives what a file was before an event (its row's id), None: not known.
     """
 
     def __init__(self, before: Before = _unknown) -> None:
         self.holding_since_ns: int | None = None
         self.held: Counter[str] = Counter()
-        self.tokens: tuple[bytes, ...] = ()
+        self.tokens: tuple[tuple[bytes, int | None], ...] = ()
         self.before = before
 
     def hold(self, severity: str) -> int | None:
@@ -46,12 +47,15 @@ class Circumstances:
         return self.holding_since_ns
 
     def drill(self, joined: Joined) -> str | None:
-        """The token of the drill whose act this is."""
+        """The token of the drill whose act this is.  Everybody can read it: who else uses it is not believed."""
         if not self.tokens:
             return None
         words = [word for word in _words(joined) if word]
-        found = (t for t in self.tokens if any(t in word for word in words))
-        return next((token.decode() for token in found), None)
+        line = _line(joined)
+        for token, pid in self.tokens:
+            if any(token in word for word in words) and (pid is None or not line or pid in line):
+                return token.decode()
+        return None
 
     def apart(self, detections: Iterable[Detection], joined: Joined) -> Iterable[Detection]:
         """detections; those of a drill's act so that they never merge with what is no drill."""
@@ -64,13 +68,19 @@ class Circumstances:
         ]
 
 
+def _line(joined: Joined) -> frozenset[int]:
+    """Pids of whose act it is and of all above; empty where the source names none."""
+    event, process = joined.event, joined.actor
+    if process is not None:
+        return frozenset((process.pid, *(parent.pid for parent in process.parents)))
+    return frozenset(() if not isinstance(event, FileEvent) or event.pid is None else (event.pid,))
+
+
 def _words(joined: Joined) -> list[bytes | None]:
-    event, process = joined.event, joined.process
+    event, process = joined.event, joined.actor
     words: list[bytes | None] = []
     if isinstance(event, FileEvent):
         words += [event.path, event.old_path]
-    elif isinstance(event, ProcessEvent) and process is None:
-        process = event.process
     if process is not None:
         words += [process.exe, process.cwd, *(process.argv or ())]
     return words

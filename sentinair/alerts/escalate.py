@@ -46,6 +46,12 @@ class Escalation:
             self._waiting[after.id] = (since + after_ns, after.fingerprint)
             heapq.heappush(self._due, (since + after_ns, after.id))
 
+    def put_off(self, alert: Alert, now_ns: int) -> None:
+        """alert, which due() gave, waits as long once more: its notice is held, so nobody could answer it."""
+        when = now_ns + self._after_ns.get(alert.severity, 0)
+        self._waiting[alert.id] = (when, alert.fingerprint)
+        heapq.heappush(self._due, (when, alert.id))
+
     def due(self, now_ns: int) -> list[tuple[str, str]]:
         """Id and fingerprint of those whose time is up, the longest due first; each is given once."""
         found: list[tuple[str, str]] = []

@@ -6,20 +6,22 @@ works with the engine down, and says only what was recorded.
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from typing import Any, Final
 
-from sentinair.alerts.attack import technique_name
 from sentinair.alerts.file_change import change_lines
 from sentinair.alerts.literal import found_part, sentence, split_wanted
 from sentinair.alerts.timeline import Timeline, lines, rendered
 from sentinair.codecs.times import from_rfc3339, rfc3339
 from sentinair.model.alert import Alert
+from sentinair.model.attack import technique_name
 
 __all__ = ["explain", "explain_json", "process_of"]
 
 _WIDTH: Final = 78
-_SURENESS: Final = ((0.8, "very likely"), (0.5, "likely"), (0.25, "possibly"), (0.0, "seldom"))
+_SURENESS: Final = ((0.8, "very likely"), (0.6, "likely"), (0.25, "possibly"), (0.0, "seldom"))
+_GLOB: Final = frozenset("*?\\")
 _MAX_LINE: Final = 400
 _MAX_PARENT_LINE: Final = 120
 _TICK_NS: Final = 10_000_000  # USER_HZ is 100 on every architecture of Debian, time(7)
@@ -179,7 +181,9 @@ def _happened(alert: Alert) -> list[str]:
             if data.get("old_path"):
                 told.append(f"it was {data['old_path']} before")
         case "process":
-            told.append(f"process {data.get('pid')} ({data.get('action')}): {_command(data)}")
+            action = data.get("action")
+            how = "running already when the agent looked" if action == "inventory" else action
+            told.append(f"process {data.get('pid')} ({how}): {_command(data)}")
             if data.get("cwd") is not None:
                 told.append(f"in the folder {data['cwd']}")
     first, last = _clock(alert.first_seen_ns), _clock(alert.last_seen_ns)
@@ -310,10 +314,25 @@ def _answers(alert: Alert) -> list[dict[str, str]]:
         "false-positive": "it was harmless",
         "reopen": "it needs another look",
     }
-    return [
+    told = [
         {"command": f"sentinair alerts {verb} {alert.id}", "meaning": meanings[verb]}
         for verb in commands
     ]
+    quiet = _suppression(alert)
+    return told if quiet is None else [*told, quiet]
+
+
+def _suppression(alert: Alert) -> dict[str, str] | None:
+    """How to be spared its like for a month; None for what should not, or cannot, be narrowed to one program or file."""
+    grave = alert.severity == "critical" or alert.source != "sigma" or alert.details.get("drill")
+    option, place = ("program", alert.process) if alert.process else ("path", alert.filename)
+    if grave or alert.status == "resolved" or not place or set(place) & _GLOB:
+        return None
+    narrow = f"--{option} {shlex.quote(place)}"
+    return {
+        "command": f'sentinair suppressions add --like {alert.id} {narrow} --for 30d --reason "…"',
+        "meaning": f"it is harmless and will come again: hold it back for this {option} for a month",
+    }
 
 
 def _answer_lines(alert: Alert) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from sentinair.model.alert import Detection, Joined
-from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
+from sentinair.model.event import FileEvent, HashEvent
 
 __all__ = ["fingerprint", "usual_group"]
 
@@ -38,10 +38,7 @@ def usual_group(joined: Joined) -> tuple[str, ...]:
 
 
 def _usual(joined: Joined) -> list[bytes]:
-    event = joined.event
-    process = joined.process
-    if process is None and isinstance(event, ProcessEvent):
-        process = event.process
+    event, process = joined.event, joined.actor
     exe = b"" if process is None or process.exe is None else process.exe
     path = event.path if isinstance(event, FileEvent | HashEvent) else b""
     return [exe, path]

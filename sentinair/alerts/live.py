@@ -1,4 +1,4 @@
-"""The alerts that may still take detections in, bounded, with room of its own for critical ones."""
+"""The alerts that may still take detections in, bounded, with room of its own for critical ones; and when their counts leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from sentinair.model.alert import Alert
+from sentinair.model.alert import Alert, AlertChange
 
 __all__ = ["Live", "LiveAlerts"]
 
@@ -61,6 +61,8 @@ class LiveAlerts:
         self._critical: OrderedDict[str, Live] = OrderedDict()
         # event id to fingerprints of its alerts that know no process
         self._nameless: dict[int, list[str]] = {}
+        # fingerprints with an update that has not left, oldest first
+        self._untold: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._ordinary) + len(self._critical)
@@ -83,15 +85,15 @@ class LiveAlerts:
                 self._nameless.setdefault(event_id, []).append(alert.fingerprint)
         return live
 
-    def seen(self, mark: str) -> None:
-        """It is now the one seen last."""
-        live = self.get(mark)
-        if live is not None:
-            self._shelf(live.alert).move_to_end(mark)
+    def changed(self, mark: str, live: Live) -> None:
+        """It is now the one seen last, and its change has still to leave."""
+        self._shelf(live.alert).move_to_end(mark)
+        self._untold[mark] = None
 
     def pop(self, mark: str) -> Live | None:
-        """Lets go of it."""
+        """Lets go of it, and of the update that waited."""
         live = self._ordinary.pop(mark, None) or self._critical.pop(mark, None)
+        self._untold.pop(mark, None)
         for event_id in () if live is None else live.alert.event_ids:
             marks = self._nameless.get(event_id, [])
             if mark in marks:
@@ -104,6 +106,41 @@ class LiveAlerts:
         """Fingerprints of the alerts of this event that lack a process; asked once."""
         return self._nameless.pop(event_id, [])
 
+    def mute(self, mark: str) -> None:
+        """Its newest state has left in a change of another kind."""
+        self._untold.pop(mark, None)
+
+    def tell(self, mark: str, live: Live, now_ns: int) -> list[AlertChange]:
+        """Its update, which leaves now."""
+        live.told(now_ns)
+        self._untold.pop(mark, None)
+        return [_updated(live)]
+
+    def tell_due(self, mark: str, live: Live, now_ns: int) -> list[AlertChange]:
+        """Its update, if one may leave by now."""
+        return self.tell(mark, live, now_ns) if live.may_tell(now_ns) else []
+
+    def tell_all_due(self, now_ns: int) -> list[AlertChange]:
+        """Every update that waited and may leave by now."""
+        waiting = [(mark, self.get(mark)) for mark in self._untold]
+        return [
+            change
+            for mark, live in waiting
+            if live is not None
+            for change in self.tell_due(mark, live, now_ns)
+        ]
+
+    def flush(self) -> list[AlertChange]:
+        """Every update that waited, due or not."""
+        waiting = [self.get(mark) for mark in self._untold]
+        self._untold.clear()
+        return [_updated(live) for live in waiting if live is not None]
+
+    def untold(self, mark: str) -> list[AlertChange]:
+        """The update of it that waits, for whoever lets go of it next."""
+        live = self.get(mark)
+        return [_updated(live)] if live is not None and mark in self._untold else []
+
     def excess(self) -> str | None:
         """One that must go, since there are more than may be."""
         for shelf in (self._ordinary, self._critical):
@@ -111,14 +148,21 @@ class LiveAlerts:
                 return next(iter(shelf))
         return None
 
-    def stale(self, done: Callable[[str, Alert], bool]) -> Iterator[str]:
-        """Those unseen longest for which done() holds; the caller lets go of each before it asks for the next."""
+    def stale(self, done: Callable[[Alert], bool]) -> Iterator[str]:
+        """Those unseen longest for which done() holds and no update waits.
+
+        The caller lets go of each before it asks for the next.
+        """
         for shelf in (self._ordinary, self._critical):
             while shelf:
                 mark, live = next(iter(shelf.items()))
-                if not done(mark, live.alert):
+                if mark in self._untold or not done(live.alert):
                     break
                 yield mark
 
     def _shelf(self, alert: Alert) -> OrderedDict[str, Live]:
         return self._critical if alert.severity == "critical" else self._ordinary
+
+
+def _updated(live: Live) -> AlertChange:
+    return AlertChange("alert.updated", live.whole())

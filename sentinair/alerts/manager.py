@@ -72,8 +72,6 @@ class AlertManager:
         self._flood = Flood()
         self.escalation = Escalation(limits.escalate_ns, limits.max_open)
         self._closed = ClosedAlerts(limits.reopen_ns, limits.max_open)
-        # fingerprints with an update that has not left, oldest first
-        self._untold: dict[str, None] = {}
 
     def __len__(self) -> int:
         """Alerts held."""
@@ -112,7 +110,7 @@ class AlertManager:
             closed = None if live is not None else self._recalled(mark, joined.event.seen_ns)
             if live is not None:
                 self._count(mark, live, detection, joined, event_id)
-                changes += self._tell_count(mark, live, now_ns)
+                changes += self._live.tell_due(mark, live, now_ns)
             elif closed is not None:
                 changes += self._recur(closed, detection, joined, event_id, now_ns)
             else:
@@ -136,21 +134,15 @@ class AlertManager:
             live = self._live.get(mark)
             if live is not None and live.alert.process is None:
                 live.keep(with_process(live.whole(), process, self._users))
-                changes += self._tell(mark, live, now_ns)  # once in its life: it need not wait
+                changes += self._live.tell(mark, live, now_ns)  # once in its life: it need not wait
         return changes
 
     def tick(self, now_ns: int) -> list[AlertChange]:
         """Once a second: updates that waited, what nobody has answered, and forgetting what can merge no more."""
-        changes: list[AlertChange] = []
-        for mark in list(self._untold):
-            live = self._live.get(mark)
-            if live is not None:
-                changes += self._tell_count(mark, live, now_ns)
+        changes = self._live.tell_all_due(now_ns)
         for alert_id, mark in self.escalation.due(now_ns):
             changes += self._escalate(alert_id, mark, now_ns)
-        for mark in self._live.stale(
-            lambda mark, alert: mark not in self._untold and not self._is_near(alert, now_ns)
-        ):
+        for mark in self._live.stale(lambda alert: not self._is_near(alert, now_ns)):
             self._forget(mark)
         while (excess := self._live.excess()) is not None:  # answers can bring alerts back
             changes += self._drop(excess)
@@ -158,9 +150,7 @@ class AlertManager:
 
     def flush(self) -> list[AlertChange]:
         """Every update that waited, for the end of the engine's life."""
-        waited = [self._live.get(mark) for mark in self._untold]
-        self._untold.clear()
-        return [AlertChange("alert.updated", live.whole()) for live in waited if live is not None]
+        return self._live.flush()
 
     def answer(
         self, verb: str, alert: Alert, *, by: str, comment: str | None, now_ns: int
@@ -232,12 +222,12 @@ class AlertManager:
         if alert.status != "resolved":
             live = self._live.hold(alert, now_ns - SOON_NS)
             self._count(mark, live, detection, joined, event_id)
-            return changes + self._tell_count(mark, live, now_ns)
+            return changes + self._live.tell_due(mark, live, now_ns)
         opened = answer.reopened(alert, now_ns)
         self.escalation.follow(alert, opened.alert)
         live = self._live.hold(opened.alert, now_ns)
         self._count(mark, live, detection, joined, event_id)
-        self._untold.pop(mark, None)
+        self._live.mute(mark)
         return [*changes, replace(opened, alert=live.whole())]
 
     def _raise(
@@ -281,29 +271,18 @@ class AlertManager:
             confidence=max(alert.confidence, detection.confidence),
             event_ids=ids,
         )
-        self._live.seen(mark)
-        self._untold[mark] = None
+        self._live.changed(mark, live)
 
-    # -- what leaves, and what is let go ---------------------------------------------------------------------------
-
-    def _tell_count(self, mark: str, live: Live, now_ns: int) -> list[AlertChange]:
-        return self._tell(mark, live, now_ns) if live.may_tell(now_ns) else []
-
-    def _tell(self, mark: str, live: Live, now_ns: int) -> list[AlertChange]:
-        live.told(now_ns)
-        self._untold.pop(mark, None)
-        return [AlertChange("alert.updated", live.whole())]
+    # -- what is let go, and what is said louder -------------------------------------------------------------------
 
     def _drop(self, mark: str) -> list[AlertChange]:
-        """Lets go of an alert, with the update of it that waited."""
-        live = self._live.get(mark)
-        waited = mark in self._untold
+        """Lets go of an alert; the update of it that waited, if one did."""
+        changes = self._live.untold(mark)
         self._forget(mark)
-        return [AlertChange("alert.updated", live.whole())] if live is not None and waited else []
+        return changes
 
     def _forget(self, mark: str) -> None:
         live = self._live.pop(mark)
-        self._untold.pop(mark, None)
         if live is not None and live.alert.status not in LIVE:
             self._closed.follow(live.alert)  # it goes on answering for its like
 
@@ -311,6 +290,10 @@ class AlertManager:
         live = self._live.by_id(alert_id, mark)
         alert = self._recall(alert_id) if live is None else live.whole()
         if alert is None or alert.status != "open" or alert.escalated_at_ns is not None:
+            return []
+        holding = self.circumstances.holding_since_ns
+        if holding is not None and alert.held_since_ns == holding:
+            self.escalation.put_off(alert, now_ns)
             return []
         change = escalated(alert, now_ns)
         self.escalation.follow(alert, change.alert)
@@ -329,7 +312,7 @@ class AlertManager:
         if held is not None:
             held.keep(change.alert)
             held.told(now_ns, SOON_NS)
-            self._untold.pop(change.alert.fingerprint, None)
+            self._live.mute(change.alert.fingerprint)
         return change
 
     def _follow(self, before: Alert, change: AlertChange, now_ns: int) -> None:

@@ -10,8 +10,7 @@ from msgspec.structs import replace
 from sentinair.alerts.glob import Glob
 from sentinair.errors import UsageFault
 from sentinair.model.alert import Detection, Joined
-from sentinair.model.event import FileEvent, HashEvent, ProcessEvent
-from sentinair.model.process import Process
+from sentinair.model.event import FileEvent, HashEvent
 from sentinair.model.record import Record
 from sentinair.model.suppression import (
     Suppression,
@@ -28,7 +27,7 @@ MAX_REASON_CHARS: Final = 1_000
 MAX_PATTERN_CHARS: Final = 1_000
 MAX_NS: Final = 366 * 86_400 * 1_000_000_000
 COUNT_EVERY_NS: Final = 900 * 1_000_000_000
-_EVERYTHING: Final = frozenset({"/", "/*", "/**", "/**/*", "/*/**", "/**/**"})
+_WILD: Final = "/*?"  # with nothing but these in it a pattern names nothing
 
 
 def is_never_suppressed(detection: Detection) -> bool:
@@ -56,7 +55,7 @@ class _Active:
             return False
         if self._program is None and wish.user is None:
             return True
-        process = _who(joined)
+        process = joined.actor
         if process is None:
             return False
         if self._program is not None and (
@@ -73,12 +72,6 @@ def _path_fits(path: Glob, joined: Joined) -> bool:
     # What is renamed into a suppressed place came from one that may not be.
     old = event.old_path if isinstance(event, FileEvent) else None
     return old is None or path.matches(old)
-
-
-def _who(joined: Joined) -> Process | None:
-    if joined.process is None and isinstance(joined.event, ProcessEvent):
-        return joined.event.process
-    return joined.process
 
 
 def _is_user(wanted: str, uid: int | None, users: Mapping[int, str]) -> bool:
@@ -198,7 +191,7 @@ def _check(wish: Suppression) -> None:
                 f"the {name} {shown(glob[:100])!r} is not an absolute path of at most {MAX_PATTERN_CHARS} characters",
                 remedy="* and ? stay within one step, ** spans any number of steps",
             )
-        if wish.rule is None and glob in _EVERYTHING:
+        if wish.rule is None and not glob.strip(_WILD):
             raise UsageFault(f"the {name} {glob!r} is everything", remedy="name a rule with it")
     if not wish.reason.strip() or len(wish.reason) > MAX_REASON_CHARS:
         raise UsageFault(

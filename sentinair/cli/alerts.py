@@ -20,7 +20,7 @@ from sentinair.cli.options import (
     limit_option,
     source_option,
 )
-from sentinair.cli.output import emit, fields, table
+from sentinair.cli.output import emit, fields, short_id_chars, table
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.process_timeline import what_it_did
 from sentinair.cli.reading import find_alert, newest_alerts, reading
@@ -31,8 +31,6 @@ from sentinair.model.alert import SEVERITIES, STATUSES, Alert
 from sentinair.store.read import AlertFilter
 
 __all__ = ["alerts"]
-
-SHOWN_ID_CHARS = 13  # of a UUIDv7: its whole time part, to the millisecond
 
 
 @click.group(cls=InOrder)
@@ -92,14 +90,6 @@ def _table(rows: Sequence[Alert]) -> None:
             for alert in rows
         ],
     )
-
-
-def short_id_chars(ids: Sequence[str]) -> int:
-    """How many first characters tell these ids apart, at least SHOWN_ID_CHARS."""
-    for chars in (SHOWN_ID_CHARS, 18, 23):
-        if len({one[:chars] for one in ids}) == len(ids):
-            return chars
-    return 36
 
 
 def what(alert: Alert) -> str:

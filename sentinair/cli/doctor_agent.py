@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from sentinair.cli import status_text
+from sentinair.cli import sink_text, status_text
 from sentinair.cli.doctor_findings import Finding, fail, ok, warn
 from sentinair.cli.moments import ago, span
 from sentinair.cli.places import Places
@@ -75,10 +75,12 @@ def disk(places: Places) -> Iterator[Finding]:
 
 def _reserve(places: Places) -> Iterator[Finding]:
     path = places.state / RESERVE
-    if not places.database.exists():
-        return
     try:
+        if not places.database.exists():
+            return
         size = path.stat().st_size
+    except PermissionError:
+        return  # the record's own line says who may look
     except OSError:
         yield warn("reserve", f"{path} is not there", "the agent makes it again once there is room")
     else:
@@ -86,7 +88,12 @@ def _reserve(places: Places) -> Iterator[Finding]:
 
 
 def sockets(places: Places) -> Iterator[Finding]:
-    missing = [name for name in _NAMES if not (places.run / f"{name}.sock").is_socket()]
+    try:
+        missing = [name for name in _NAMES if not (places.run / f"{name}.sock").is_socket()]
+    except PermissionError:
+        remedy = "use sudo, or join the group sentinair-admin"
+        yield warn("sockets", f"{places.run}: you may not look into it", remedy)
+        return
     if missing:
         yield warn(
             "sockets",
@@ -121,6 +128,7 @@ def engine(places: Places) -> Iterator[Finding]:
         else:
             yield fail(_SEEN[name], evidence, "`sentinair status` says more")
     yield _rules(found.rules)
+    yield from sink_text.findings(found.sinks)
     if found.roles_separated:
         yield ok("roles", "each under its own user")
     else:
@@ -144,7 +152,10 @@ def _role(name: str, role: status_text.Role) -> Finding:
     if role.state != "running":
         remedy = "look at its log; it is started again by itself"
         return fail(name, role.note or role.state, remedy)
-    return ok(name, ", ".join(part for part in (f"pid {role.pid}", role.note) if part))
+    if role.note:
+        remedy = "this is not seen; as root, or by its units, the agent sees more"
+        return warn(name, f"pid {role.pid}, {role.note}", remedy)
+    return ok(name, f"pid {role.pid}")
 
 
 def record(places: Places) -> tuple[list[Finding], int | None]:

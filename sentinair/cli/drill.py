@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,22 +15,25 @@ from typing import Final
 import click
 import msgspec
 
-from sentinair.cli import drill_run
 from sentinair.cli.drill_acts import Program
 from sentinair.cli.drill_host import Host
 from sentinair.cli.drill_plan import Planned, plan
+from sentinair.cli.drill_run import Runner
 from sentinair.cli.drill_score import Outcome, score, show
+from sentinair.cli.moments import short
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
-from sentinair.cli.reading import reading
+from sentinair.cli.reading import newest_alerts, reading
+from sentinair.cli.suppressions import Counted, counted_now
+from sentinair.codecs.times import from_rfc3339
 from sentinair.detect.sigma.files import RulesRead, read_rules
 from sentinair.detect.sigma.rule import Rule
 from sentinair.errors import ConfigFault, SentinairError, UsageFault
 from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.settings.compiled import read_compiled
-from sentinair.store.read import Reader
+from sentinair.store.read import AlertFilter, Reader
 
 __all__ = ["drill"]
 
@@ -63,9 +66,10 @@ def drill(
     outcomes: list[Outcome] = []
     try:
         with _ended_cleanly(), reading(places) as reader:
-            since_ns = time.time_ns()
+            since_ns, before = time.time_ns(), counted_now(places)
             try:
-                outcomes = [*_drill(reader, rules, token, Host(compiled)), *counting]
+                drilled = _drill(reader, rules, token, Host(compiled))
+                outcomes = [*_explained(drilled, before, counted_now(places)), *counting]
             finally:
                 if not keep:
                     _resolve(places, reader, token, since_ns)
@@ -120,17 +124,34 @@ def _drill(reader: Reader, rules: Sequence[Rule], token: str, host: Host) -> lis
             plan(rule, f"{token}-{number:04d}", program, host, folder)
             for number, rule in enumerate(rules)
         ]
-        return drill_run.Runner(reader, planned).run()
+        return Runner(reader, planned).run()
+
+
+def _explained(
+    outcomes: Sequence[Outcome], before: Mapping[str, Counted], after: Mapping[str, Counted]
+) -> Iterator[Outcome]:
+    """outcomes; an alert that stayed away while a suppression of its rule held more back than before says so."""
+    busy = [
+        wish
+        for key, wish in after.items()
+        if wish["count"] > before.get(key, {"count": 0})["count"]
+    ]
+    for one in outcomes:
+        wish = next((wish for wish in busy if wish["rule"] in (None, one.rule)), None)
+        if one.came is False and wish is not None:
+            ends = short(from_rfc3339(wish["expires"]))
+            reason = f"held back by suppression {wish['id']} until {ends}"
+            yield msgspec.structs.replace(one, reason=reason)
+        else:
+            yield one
 
 
 def _resolve(places: Places, reader: Reader, token: str, since_ns: int) -> None:
     """Answer what the drill raised, also beside the rules it drilled."""
     time.sleep(_AFTERMATH_SECS)
-    for alert in drill_run.raised(reader, since_ns):
-        own = alert.details.get("drill_token") == token or token.encode() in msgspec.json.encode(
-            alert
-        )
-        if own and alert.status in ("open", "acknowledged"):
+    for alert in newest_alerts(reader, AlertFilter(since_ns=since_ns)):
+        # Only what the engine marked: others may have used the token, which everybody can read.
+        if alert.details.get("drill_token") == token and alert.status in ("open", "acknowledged"):
             call(
                 places.control,
                 "alert.answer",

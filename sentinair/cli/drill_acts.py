@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import shlex
 import shutil
@@ -170,8 +171,9 @@ class ChildAct:
     @contextmanager
     def done(self) -> Iterator[int]:
         """As Act.done."""
-        self._parent.parent.mkdir(mode=0o755, parents=True)
+        self._home.mkdir(mode=0o755)  # one that is there is somebody's trap
         try:
+            self._parent.parent.mkdir(mode=0o755)
             self._program.copy_to(self.program)
             shutil.copyfile(os.path.realpath("/bin/sh"), self._parent)
             self._parent.chmod(0o755)
@@ -187,6 +189,22 @@ class ChildAct:
             yield time.monotonic_ns()
         finally:
             shutil.rmtree(self._home, ignore_errors=True)
+
+
+_RENAME_NOREPLACE: Final = 1  # linux/fs.h
+_AT_FDCWD: Final = -100  # fcntl.h
+
+
+def _move(old: Path, new: Path) -> None:
+    """Rename, but never over what is there.  Raises OSError.  Source: rename(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = bytes(old), _AT_FDCWD, bytes(new)
+    if libc.renameat2(_AT_FDCWD, *names, _RENAME_NOREPLACE) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in (errno.EINVAL, errno.ENOSYS) or os.path.lexists(new):
+        raise OSError(number, os.strerror(number), str(new))
+    os.rename(old, new)  # a file system that cannot promise it
 
 
 def _check(result: int) -> None:
@@ -206,9 +224,11 @@ class FileAct:
         self.path = path
         self._actions = actions
         self._mode = mode
+        self._id: tuple[int, int] | None = None  # device and inode of the file made
 
     @contextmanager
     def done(self) -> Iterator[int]:
+        """As Act.done.  What others put in its way is neither followed, written over nor removed."""
         made: list[Path] = []
         first = self.path
         if "rename" in self._actions:
@@ -216,18 +236,24 @@ class FileAct:
         try:
             for folder in reversed(self.path.parents):
                 if not folder.is_dir():
-                    made.append(folder)
-                    self._make(folder)
+                    made.append(folder)  # before it is: an interrupt may come at any time
+                    try:
+                        self._make(folder)
+                    except FileExistsError:
+                        made.pop()
+                        raise
+            if os.path.realpath(self.path.parent) != str(self.path.parent):
+                raise OSError(f"{self.path.parent} leads elsewhere")
             self._write(first)
             if first != self.path:
-                os.rename(first, self.path)
+                _move(first, self.path)
             if "delete" in self._actions:
                 time.sleep(_APART_SECS)
                 self.path.unlink()
             yield time.monotonic_ns()
         finally:
-            first.unlink(missing_ok=True)
-            self.path.unlink(missing_ok=True)
+            self._forget(first)
+            self._forget(self.path)
             for folder in reversed(made):
                 with contextlib.suppress(OSError):  # it was never made, or others use it by now
                     self._remove(folder)
@@ -240,7 +266,7 @@ class FileAct:
         marked = folder.with_name(f"{self.token}.folder")
         marked.mkdir(mode=0o755)
         try:
-            os.rename(marked, folder)
+            _move(marked, folder)
         except OSError:
             marked.rmdir()
             raise
@@ -248,7 +274,7 @@ class FileAct:
     def _remove(self, folder: Path) -> None:
         if self.token not in folder.name and not os.listdir(folder):
             marked = folder.with_name(f"{self.token}.folder")
-            os.rename(folder, marked)
+            _move(folder, marked)
             folder = marked
         folder.rmdir()
 
@@ -256,11 +282,19 @@ class FileAct:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
+            found = os.fstat(descriptor)
+            self._id = found.st_dev, found.st_ino
             os.write(descriptor, INERT)
             if "attrib" in self._actions or self._mode != 0o600:
                 os.fchmod(descriptor, self._mode)
         finally:
             os.close(descriptor)
+
+    def _forget(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            found = path.lstat()
+            if (found.st_dev, found.st_ino) == self._id:
+                path.unlink()
 
 
 class OpenAct:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,6 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from sentinair.alerts.users import names_from_passwd
+from sentinair.cli.drill_acts import INERT
 from sentinair.detect.fields import EventView, View
 from sentinair.detect.secrets import Masker
 from sentinair.kernel import procfs
@@ -21,7 +21,7 @@ from sentinair.model.process import MAX_PARENTS, Parent, Process
 from sentinair.monitors.watch import Watch
 from sentinair.settings.compiled import SensorSettings
 
-__all__ = ["Host", "HostView", "begun", "changed"]
+__all__ = ["Host", "HostView", "changed"]
 
 _NEVER_MADE: Final = (
     b"/etc/sentinair",
@@ -149,10 +149,5 @@ def _parents(pid: int) -> tuple[Parent, ...]:
 
 def changed(path: bytes, actions: int, mode: int) -> FileEvent:
     """The event a file act of ours will be."""
-    state = FileState(stat.S_IFREG | mode, os.geteuid(), os.getegid(), 46, 1, 1, 0, 0)
+    state = FileState(stat.S_IFREG | mode, os.geteuid(), os.getegid(), len(INERT), 1, 1, 0, 0)
     return FileEvent(seen_ns=0, mono_ns=0, path=path, actions=actions, state=state)
-
-
-def begun() -> int:
-    """The wall clock now, ns: alerts of this drill are not older."""
-    return time.time_ns()

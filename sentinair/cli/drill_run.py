@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Final
 
@@ -12,17 +12,16 @@ import msgspec
 
 from sentinair.cli.drill_plan import Planned
 from sentinair.cli.drill_score import Outcome, monitor_of
+from sentinair.cli.reading import newest_alerts
 from sentinair.errors import SentinairError
-from sentinair.model.alert import Alert
-from sentinair.store.read import AlertFilter, Cursor, Reader
+from sentinair.store.read import AlertFilter, Reader
 
-__all__ = ["Runner", "raised"]
+__all__ = ["Runner"]
 
 BATCH: Final = 16
 TRIES: Final = 3  # a program that ends at once can go unread, at most one in ten where others crowd the processor
 WAIT_SECS: Final = 3.0
 _POLL_SECS: Final = 0.02
-_PAGE: Final = 500
 
 
 class Runner:
@@ -67,7 +66,7 @@ class Runner:
             self.outcomes[one.rule.id] = _outcome(one, False, reason=reason, tries=tries)
 
     def _look(self, waiting: dict[str, tuple[Planned, int]], tries: int) -> None:
-        for alert in raised(self._reader, self._since_ns):
+        for alert in newest_alerts(self._reader, AlertFilter(since_ns=self._since_ns)):
             text = msgspec.json.encode(alert)
             for token, (one, done_ns) in tuple(waiting.items()):
                 if alert.rule_id == one.rule.id and token.encode() in text:
@@ -94,14 +93,3 @@ def _outcome(
         alert=alert,
         reason=reason,
     )
-
-
-def raised(reader: Reader, since_ns: int) -> Iterator[Alert]:
-    """Every alert raised since then, the newest first."""
-    after: Cursor | None = None
-    while True:
-        page = reader.alerts(AlertFilter(since_ns=since_ns), after, _PAGE)
-        yield from page.rows
-        after = page.next
-        if after is None:
-            return

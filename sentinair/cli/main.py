@@ -31,7 +31,9 @@ MEMBERS: Final = {
     "rules": "sentinair.cli.rules:rules",
     "drill": "sentinair.cli.drill:drill",
     "mode": "sentinair.cli.mode:mode",
+    "sinks": "sentinair.cli.sinks:sinks",
     "config": "sentinair.cli.config:config",
+    "export": "sentinair.cli.export:export",
     "verify": "sentinair.cli.verify:verify",
     "db": "sentinair.cli.db:db",
 }
@@ -112,6 +114,11 @@ def _run(arguments: Sequence[str]) -> int:
         return end.exit_code
     except click.Abort:
         return INTERRUPTED
+    except (
+        click.exceptions.NoArgsIsHelpError
+    ) as fault:  # a group by its name alone: no fault to name
+        click.echo(fault.format_message(), err=True)
+        return fault.exit_code
     except click.ClickException as fault:
         _say_usage(fault)
         return fault.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Final
 
@@ -11,19 +10,16 @@ import msgspec
 
 from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import ago, span
-from sentinair.cli.options import json_option
+from sentinair.cli.options import as_text, for_option, json_option
 from sentinair.cli.output import emit, fields
 from sentinair.cli.places import Places, pass_places
 from sentinair.codecs.times import from_rfc3339
 from sentinair.errors import DataFault
 from sentinair.ipc.control import call
-from sentinair.model.text import shown
 
 __all__ = ["mode"]
 
 _MODES: Final = ("observe", "protect", "maintenance")
-_LENGTH: Final = re.compile(r"(\d{1,6})\s*([smhdw])")
-_SECS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MEANINGS: Final = {
     "observe": "sees, judges and records; every alert is given notice of",
     "maintenance": "sees, judges and records; notices of all but critical alerts wait for its end",
@@ -59,23 +55,12 @@ def show(places: Places, as_json: bool) -> None:
     _print(call(places.control, "mode.show"), as_json=as_json)
 
 
-def _length(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    found = _LENGTH.fullmatch(value.strip())
-    if found is None:
-        raise click.BadParameter(
-            f"{shown(value)!r} is no length of time; give one like 30m, 2h, 1d", ctx, param
-        )
-    return int(found[1]) * _SECS[found[2]]
-
-
 @mode.command(name="set")
 @click.argument("name", metavar="MODE", type=click.Choice(_MODES))
+@for_option("How long, like 30m, 2h; at most 7d.")
 @click.option(
-    "--for", "secs", metavar="TIME", callback=_length, help="How long, like 30m, 2h; at most 7d."
+    "--reason", metavar="TEXT", default="", callback=as_text, help="Why; it stands in the record."
 )
-@click.option("--reason", metavar="TEXT", default="", help="Why; it stands in the record.")
 @json_option
 @pass_places
 def set_command(places: Places, name: str, secs: int | None, reason: str, as_json: bool) -> None:
@@ -84,7 +69,7 @@ def set_command(places: Places, name: str, secs: int | None, reason: str, as_jso
     A maintenance needs --for and --reason.  It ends by itself, over a restart too, and what it held is then shown
     together.  protect is not built yet: it changes nothing and says so.
     """
-    answer = call(places.control, "mode.set", {"mode": name, "secs": secs, "reason": shown(reason)})
+    answer = call(places.control, "mode.set", {"mode": name, "secs": secs, "reason": reason})
     _print(answer, as_json=as_json)
 
 

@@ -13,7 +13,20 @@ import msgspec
 
 from sentinair.model.text import shown
 
-__all__ = ["cut", "emit", "fields", "on_terminal", "table", "width", "wrapped"]
+__all__ = [
+    "ID_CHARS",
+    "cut",
+    "emit",
+    "fields",
+    "on_terminal",
+    "short_id_chars",
+    "table",
+    "width",
+    "wrapped",
+]
+
+ID_CHARS: Final = 13
+"""Of a UUIDv7: its whole time part, to the millisecond."""
 
 _STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _GAP: Final = 2  # spaces between columns
@@ -22,6 +35,14 @@ _GAP: Final = 2  # spaces between columns
 def emit(value: object) -> None:
     """value as one line of JSON."""
     click.echo(msgspec.json.encode(value))
+
+
+def short_id_chars(ids: Sequence[str]) -> int:
+    """How many first characters tell these UUIDs apart, at least ID_CHARS."""
+    for chars in (ID_CHARS, 18, 23):
+        if len({one[:chars] for one in ids}) == len(ids):
+            return chars
+    return 36
 
 
 def on_terminal() -> bool:

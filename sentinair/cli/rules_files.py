@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import msgspec
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit, table
 from sentinair.cli.places import Places, pass_places
+from sentinair.detect.fields import NETWORK_CONNECTION
 from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.files import RulesRead, read_rules
+from sentinair.detect.sigma.reach import silence
 from sentinair.detect.sigma.rule import Rule
-from sentinair.errors import ConfigFault, Fault
+from sentinair.errors import ConfigFault, Fault, SentinairError
 from sentinair.model.text import shown
+from sentinair.monitors.watch import beginning
+from sentinair.settings.load import load
 
 __all__ = ["Listed", "check", "list_command", "listed"]
 
@@ -23,14 +28,14 @@ __all__ = ["Listed", "check", "list_command", "listed"]
 class Listed(msgspec.Struct, frozen=True):
     """One rule, one correlation, or one file that is refused.  Texts are safe."""
 
-    status: str  # on, counted (it speaks through a correlation only), refused
+    status: str  # on, counted (it speaks through a correlation only), unfed (no event can match it yet), refused
     severity: str | None  # None: refused
     title: str | None
     id: str | None
     kind: str | None  # the log source's category, or the type of the correlation
     file: str
     techniques: tuple[str, ...]
-    note: str  # why it is refused, what counts it, why no drill can prove it
+    note: str  # why it is refused or silent, what counts it, why no drill can prove it
 
 
 @click.command(name="list")
@@ -42,7 +47,8 @@ def list_command(places: Places, as_json: bool) -> None:
     This is what the files say; `sentinair status` tells what the engine judges by.
     """
     folder = places.config / "rules"
-    found = sorted(listed(read_rules(folder)), key=lambda one: (one.status != "refused", one.file))
+    read = listed(read_rules(folder), _watched(places))
+    found = sorted(read, key=lambda one: (one.status != "refused", one.file))
     if as_json:
         for one in found:
             emit(one)
@@ -84,20 +90,43 @@ def check(places: Places, ctx: click.Context, files: tuple[Path, ...], as_json: 
         raise ConfigFault(list(faults))
     rules = [one for one in read.rules if not files or Path(one.file) in files]
     correlations = [one for one in read.correlations if not files or Path(one.file) in files]
+    watched = _watched(places)
+    silent = [
+        (shown(one.file), shown(why))
+        for one in rules
+        if watched is not None and (why := silence(one, watched)) is not None
+    ]
     if as_json:
-        emit({"rules": len(rules), "correlations": len(correlations), "faults": 0})
-    else:
-        click.echo(f"{len(rules)} rules, {len(correlations)} correlations: no fault")
+        told = [{"where": file, "what": why} for file, why in silent]
+        counts = {"rules": len(rules), "correlations": len(correlations), "faults": 0}
+        emit({**counts, "silent": told})
+        return
+    click.echo(f"{len(rules)} rules, {len(correlations)} correlations: no fault")
+    for file, why in silent:
+        click.echo(f"{file}: {why}")
 
 
-def listed(read: RulesRead) -> Iterator[Listed]:
-    """All that was read, in the order of files; what was refused last, each file once."""
+def _watched(places: Places) -> tuple[str, ...] | None:
+    """Where watched paths begin, the state directory's too; None if the settings have faults: those are told elsewhere."""
+    try:
+        watch = load(places.config).files.watch
+    except SentinairError:
+        return None
+    begins = [os.fsdecode(beginning(os.fsencode(one))).rstrip("/") for one in watch]
+    return (*begins, str(places.state.resolve()))
+
+
+def listed(read: RulesRead, watched: Sequence[str] | None = None) -> Iterator[Listed]:
+    """All that was read, in the order of files; what was refused last, each file once.
+
+    watched: where watched paths begin; None: not known, so no rule is said to be silent for their sake.
+    """
     counted = {
         id_: one.head.title for one in reversed(read.correlations) for id_ in reversed(one.rules)
     }
     by = {id_: counted.get(id_, "a correlation that is refused") for id_ in read.silent}
     for rule in read.rules:
-        yield _rule(rule, by.get(rule.id))
+        yield _rule(rule, by.get(rule.id), None if watched is None else silence(rule, watched))
     for one in read.correlations:
         yield _correlation(one, by.get(one.head.id))
     refused: dict[str, list[Fault]] = {}
@@ -112,12 +141,15 @@ def listed(read: RulesRead) -> Iterator[Listed]:
         yield Listed("refused", None, None, None, None, shown(file), (), note)
 
 
-def _rule(rule: Rule, by: str | None) -> Listed:
-    note = "" if by is None else f"counted by {by}"
-    if not note and not any(one.matches for one in rule.examples):
+def _rule(rule: Rule, by: str | None, silent: str | None) -> Listed:
+    note = (silent or "") if by is None else f"counted by {by}"
+    status = "on" if by is None else "counted"
+    if rule.logsource == NETWORK_CONNECTION:
+        status, note = "unfed", f"no monitor tells of {rule.logsource} yet"
+    elif not note and not any(one.matches for one in rule.examples):
         note = "not drilled: it has no example that must match"
     return Listed(
-        "on" if by is None else "counted",
+        status,
         rule.severity,
         shown(rule.title),
         rule.id,

@@ -10,7 +10,7 @@ import click
 from sentinair.cli.lazy import InOrder
 from sentinair.cli.moments import offset, short
 from sentinair.cli.options import as_text, for_option, json_option
-from sentinair.cli.output import emit, table
+from sentinair.cli.output import ID_CHARS, emit, table
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import find_alert, reading
 from sentinair.codecs.suppression_json import render
@@ -20,9 +20,10 @@ from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.store.suppressions import suppressions as recorded
 
-__all__ = ["suppressions"]
+__all__ = ["Counted", "counted_now", "suppressions"]
 
-ID_CHARS = 13  # of a UUIDv7: its whole time part, to the millisecond
+Counted = dict[str, Any]
+"""A suppression as suppression_json shows it, with what it has held back."""
 
 
 @click.group(cls=InOrder)
@@ -44,7 +45,7 @@ def list_command(places: Places, ended: bool, as_json: bool) -> None:
     """
     with reading(places) as reader:
         wishes = recorded(reader)
-    fresh = _counted_now(places)
+    fresh = counted_now(places)
     now_ns = time.time_ns()
     lines = [fresh.get(one.id) or render(one, now_ns) for one in wishes]
     lines = [line for line in lines if ended or line["active"]]
@@ -70,7 +71,7 @@ def list_command(places: Places, ended: bool, as_json: bool) -> None:
         click.echo("No suppressions.")
 
 
-def _counted_now(places: Places) -> dict[str, dict[str, Any]]:
+def counted_now(places: Places) -> dict[str, Counted]:
     """By id what the engine counts this moment; nothing if it is not there, or may not be asked."""
     try:
         answer = call(places.control, "suppression.list")

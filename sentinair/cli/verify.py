@@ -107,7 +107,7 @@ def _pairs(report: Report, *, own_key: bool) -> Iterator[tuple[str, str]]:
     yield "records", f"{report.head.seq}, with {report.events} events"
     yield "head", report.head.link.hex()
     if report.checkpoint_time_ns is None:
-        yield "checkpoint", "none that holds"
+        yield "checkpoint", "none yet" if report.ok else "none that holds"
     else:
         moment = report.checkpoint_time_ns
         yield (

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
+from sentinair.codecs.any_json import to_json
 from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
 
-__all__ = ["Summary", "summary"]
+__all__ = ["Summary", "severity_of", "summary"]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     process: str | None = None  # its executable
     pid: int | None = None
     sha256: str | None = None  # of filename's content, or of the program
+    source_address: str | None = None  # as the event has it: not checked to be an address
+    target_address: str | None = None
 
 
 _WORDS: Final[dict[str, tuple[str, str, str]]] = {
@@ -42,6 +45,8 @@ _WORDS: Final[dict[str, tuple[str, str, str]]] = {
     "store.refused": ("The disk refused the record", "high", "health"),
     "unclean.stop": ("The agent ended without a stop", "medium", "health"),
     "rules.refused": ("Changed rules were refused", "medium", "health"),
+    "sink.refused": ("Entries that a sink will never take", "medium", "delivery"),
+    "sink.health": ("A sink's health changed", "medium", "delivery"),
     "detection.unplaced": ("A detection without its events", "medium", "health"),
 }
 _EVENTS: Final = {
@@ -53,6 +58,7 @@ _EVENTS: Final = {
     "clock": "Clock set",
     "tamper": "The record is not as it was written",
     "scanned": "Listing finished",
+    "sink": "A sink does not deliver",
 }
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -78,6 +84,7 @@ def summary(entry: Entry) -> Summary:
 
 
 def _of_alert(entry: Entry, alert: Alert) -> Summary:
+    event = _event_of(alert.details)
     return Summary(
         event_class=alert.rule_id,
         title=alert.title,
@@ -93,7 +100,9 @@ def _of_alert(entry: Entry, alert: Alert) -> Summary:
         filename=alert.filename,
         process=alert.process,
         pid=alert.pid,
-        sha256=_sha256(alert.details),
+        sha256=_text(event.get("sha256")),
+        source_address=_text(event.get("src")),
+        target_address=_text(event.get("dst")),
     )
 
 
@@ -104,7 +113,7 @@ def _of_event(entry: Entry) -> Summary:
     return Summary(
         event_class=f"event.{entry.kind}",
         title=_EVENTS.get(entry.kind, entry.kind),
-        severity="medium" if entry.kind in ("gap", "tamper") else "low",
+        severity=severity_of(entry),
         category="event",
         message=_compact(data),
         action=_action(data),
@@ -114,6 +123,8 @@ def _of_event(entry: Entry) -> Summary:
         process=_text(process.get("exe")),
         pid=process.get("pid") if isinstance(process.get("pid"), int) else None,
         sha256=_text(data.get("sha256")),
+        source_address=_text(data.get("src")),
+        target_address=_text(data.get("dst")),
     )
 
 
@@ -129,11 +140,22 @@ def _text(value: object) -> str | None:
 
 
 def _compact(data: dict[str, object]) -> str:
-    return shown(_encode(data).decode())
+    try:
+        return shown(_encode(data).decode())
+    except (ValueError, OverflowError, RecursionError):  # lone surrogates; what only Python writes
+        return to_json(data).decode()
 
 
-def _sha256(details: dict[str, object]) -> str | None:
+def _event_of(details: dict[str, object]) -> dict[str, Any]:
     event = details.get("event")
-    inner = event.get("data") if isinstance(event, dict) else None
-    value = inner.get("sha256") if isinstance(inner, dict) else None
-    return _text(value)
+    data = event.get("data") if isinstance(event, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def severity_of(entry: Entry) -> str:
+    """The severity that summary() gives, without the rest of it."""
+    if entry.alert is not None:
+        return entry.alert.severity
+    if entry.stream == "event":
+        return "medium" if entry.kind in ("gap", "tamper", "sink") else "low"
+    return _WORDS[entry.kind][1] if entry.kind in _WORDS else "low"

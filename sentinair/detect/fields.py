@@ -179,12 +179,9 @@ class EventView:
         self, joined: Joined, users: Mapping[int, str], low: dict[str, Texts] | None = None
     ) -> None:
         """users: uid to login name.  low: fields known in lower case already; taken over."""
-        event = joined.event
-        self._event = event
-        self._of_event = _OF_EVENT[type(event)]
-        self._process = joined.process
-        if self._process is None and isinstance(event, ProcessEvent):
-            self._process = event.process
+        self._event = joined.event
+        self._of_event = _OF_EVENT[type(joined.event)]
+        self._process = joined.actor
         self._users = users
         self._texts: dict[str, Texts] = {}
         self._low = {} if low is None else low

@@ -14,6 +14,8 @@ __all__ = ["PROGRAMS", "SQL_PROGRAMS", "OptionNames", "mask_options"]
 
 _NEGATED: Final = re.compile(rb"(?i)-{1,2}(?:no|ask|prompt|use|with|without|get|show|read)-")
 _OPTION: Final = re.compile(rb"(?i)-{1,2}" + NAME)
+_MIN_OPTION: Final = len(b"-psk")
+_MAX_PROGRAMS: Final = 8  # in one command: `sudo env sshpass -p … docker login -p …` has two
 _SQL_LOGIN: Final = re.compile(rb"\A([^/@\s=-][^/@\s]*)/([^@\s]+)(@.*)?\Z")
 
 
@@ -115,6 +117,8 @@ class OptionNames:
         """Is word an option whose next argument is a secret?"""
         if word in self._extra:
             return True
+        if len(word) < _MIN_OPTION:
+            return False
         return _OPTION.fullmatch(word) is not None and _NEGATED.match(word) is None
 
     def joined(self, word: bytes) -> bytes | None:
@@ -124,14 +128,24 @@ class OptionNames:
 
 
 def mask_options(words: list[bytes], names: OptionNames) -> None:
-    """Replaces, in place, what options say is a secret. words: one command with its arguments, unquoted."""
+    """Replaces, in place, what options say is a secret. words: one command with its arguments, unquoted.
+
+    All that follows the name of a program is looked at for its letters, so that a wrapper hides nothing; a name that
+    comes again adds nothing, and behind _MAX_PROGRAMS names the words are a list of something, not a command.
+    """
     _long_options(words, names)
+    seen: set[bytes] = set()
     for index, word in enumerate(words):
         program = word.rsplit(b"/", 1)[-1]
         letters = PROGRAMS.get(program)
+        if (letters is None and program not in SQL_PROGRAMS) or program in seen:
+            continue
+        if len(seen) >= _MAX_PROGRAMS:
+            return
+        seen.add(program)
         if letters is not None:
             _letters(words, index + 1, letters)
-        elif program in SQL_PROGRAMS:
+        else:
             for at in range(index + 1, len(words)):
                 words[at] = _SQL_LOGIN.sub(rb"\1/***\3", words[at])
 

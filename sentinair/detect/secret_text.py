@@ -7,9 +7,10 @@ proportion to its length.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
-__all__ = ["MASK", "NAME", "mask_text"]
+__all__ = ["MASK", "NAME", "is_run", "mask_text"]
 
 MASK: Final = b"***"
 
@@ -20,6 +21,16 @@ _LONG: Final = (
 )
 NAME: Final = rb"(?:[A-Za-z0-9_.-]*(?:" + _LONG + rb")|(?:[A-Za-z0-9_.-]*[_.-])?(?:pass|pwd|psk))"
 _VALUE: Final = rb"(?:\"(?:\\.|[^\"\\])*\"|'[^']*'|\\\"[^\"]*\\\"|[^\s'\"&;|,{}\[\]()<>]+)"
+# What a shell runs to get a value is no secret, and hidden it would be a way past the rules.
+_RUN: Final = re.compile(rb"`|[$<>]\(")
+# Several words with a sign of the shell's between them: a command kept for `eval`, not a passphrase.
+_COMMAND: Final = re.compile(rb"(?s)(?=.*\s)(?:.*?[|;&<>$\n/]|.*?\s-)")
+_COMMANDS: Final = re.compile(rb"(?s)(?=.*\s)(?:.*?[|;\n]|.*?&&)")
+# The lines of a key (RFC 7468, RFC 1421 section 4.6): 64 or 70 characters, the last one fewer.
+_KEY_LINES: Final = (
+    rb"(?:(?:\s|\\[nr])*(?:Proc-Type: 4,ENCRYPTED|DEK-Info: [A-Z0-9-]{1,20},[0-9A-Fa-f]{1,64}|[A-Za-z0-9+/=]{40,}))*"
+    rb"(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]{1,39}(?=(?:\s|\\[nr])*(?:-----END|\Z)))?(?:\s|\\[nr])*"
+)
 # The working directory of a shell is no secret.
 _DIRECTORY: Final = re.compile(rb"(?:OLD)?PWD", re.ASCII)
 
@@ -48,10 +59,9 @@ _SHAPES: Final = (
     (re.compile(rb"(?<=://)()[^\s/:@'\"]{20,}(@)"), rb"\g<1>***\g<2>"),
     (
         re.compile(
-            rb"(?s)(-----BEGIN[A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----).*?(-----END[A-Z0-9 ]{0,30}PRIVATE KEY"
-            rb"[A-Z ]{0,10}-----|\Z)"
+            rb"(-----BEGIN[A-Z0-9 ]{0,30}PRIVATE KEY[A-Z ]{0,10}-----)(?:\*\*\*)?" + _KEY_LINES
         ),
-        rb"\g<1>***\g<2>",
+        rb"\g<1>***",
     ),
     (re.compile(rb"(?<![A-Za-z0-9])(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{16}(?![0-9A-Za-z])"), MASK),
     (re.compile(rb"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|npm_|hvs\.)[\w-]{16,}"), MASK),
@@ -78,6 +88,30 @@ _HERE_STRING: Final = re.compile(
 )
 
 
+def is_run(value: bytes) -> bool:
+    """Whether a shell would run something in value, and take what that prints."""
+    return _RUN.search(value) is not None
+
+
+def _unless_run(secret: int) -> Callable[[re.Match[bytes]], bytes]:
+    """For sub(): *** in the place of group secret, what stands around it kept; the whole as it is if is_run()."""
+
+    def masked(match: re.Match[bytes]) -> bytes:
+        if is_run(match[secret]):
+            return match.group()
+        whole, begin = match.group(), match.start()
+        return whole[: match.start(secret) - begin] + MASK + whole[match.end(secret) - begin :]
+
+    return masked
+
+
+def _assigned_in_script(match: re.Match[bytes]) -> bytes:
+    value = match[3]
+    if is_run(value) or (value[:1] in {b'"', b"'"} and _COMMAND.match(value)):
+        return match.group()
+    return _assigned(match)
+
+
 def _assigned(match: re.Match[bytes]) -> bytes:
     name, sign, value = match.groups()
     if _DIRECTORY.fullmatch(name) or (b":" in sign and value.startswith(b"//")):
@@ -96,13 +130,16 @@ def mask_text(text: bytes, *, is_script: bool = False) -> bytes:
     """
     whole = None if is_script else _WHOLE.match(text)
     if whole is not None and whole[2] and not _DIRECTORY.fullmatch(whole[1]):
-        return bytes(whole[1] + b"=" + MASK)
-    text = (_QUOTED_HEADER if is_script else _HEADER).sub(rb"\1\2***", text)
+        if not _COMMANDS.match(whole[2]):
+            return bytes(whole[1] + b"=" + MASK)
+        is_script = True  # ssh, watch and their like hand it to a shell
+    header, secret = (_QUOTED_HEADER, _unless_run(3)) if is_script else (_HEADER, rb"\1\2***")
+    text = header.sub(secret, text)
     text = _BEARER.sub(rb"\1\2***", text)
     for pattern, masked in _SHAPES:
         text = pattern.sub(masked, text)
     if b"|" in text:
-        text = _PIPED.sub(rb"\1***\3", text)
+        text = _PIPED.sub(_unless_run(2), text)
     if b"<<<" in text:
-        text = _HERE_STRING.sub(rb"\1***", text)
-    return _ASSIGNED.sub(_assigned, text)
+        text = _HERE_STRING.sub(_unless_run(2), text)
+    return _ASSIGNED.sub(_assigned_in_script if is_script else _assigned, text)

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from sentinair.detect.secret_options import PROGRAMS, SQL_PROGRAMS, OptionNames, mask_options
-from sentinair.detect.secret_text import MASK, mask_text
+from sentinair.detect.secret_text import MASK, is_run, mask_text
 from sentinair.model.process import Parent, Process
 
 __all__ = ["MASK", "Masker"]
@@ -42,6 +42,7 @@ _INTERPRETER: Final = re.compile(
 )
 _OPERATOR: Final = frozenset(b"|;&()<>")
 _MAX_DEPTH: Final = 3
+_MIN_SECRET: Final = len(b"psk=x")  # with what shows that it is one
 _PROGRAM_NAMES: Final = frozenset(PROGRAMS) | SQL_PROGRAMS | {b"sudo"}
 _REMEMBERED: Final = 1_024
 _REMEMBERED_BYTES: Final = 512
@@ -114,6 +115,8 @@ class Masker:
     def _word(self, word: bytes, *, is_script: bool) -> bytes:
         if b" " in word or b"\t" in word or b"\n" in word:
             word = self._line(word, 1)
+        if len(word) < _MIN_SECRET:
+            return word
         return mask_text(word, is_script=is_script)
 
     def _line(self, line: bytes, depth: int) -> bytes:
@@ -138,6 +141,8 @@ class Masker:
         mask_options(masked, self._names)
         for one, old, by_option in zip(found, words, masked, strict=True):
             raw = one.group()
+            if by_option != old and is_run(old):
+                continue
             quoted = by_option == old and old != raw and b" " in old
             new = self._line(old, depth + 1) if quoted and depth < _MAX_DEPTH else by_option
             if new != old:

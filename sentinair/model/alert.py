@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.model.event import Event
+from sentinair.model.event import Event, ProcessEvent
 from sentinair.model.process import Process
 
 __all__ = [
@@ -39,6 +39,13 @@ class Joined(msgspec.Struct, frozen=True):
     event: Event
     process: Process | None  # with parents; None: cannot be known
     event_id: int | None = None  # its row in `events`, once the store has given it
+
+    @property
+    def actor(self) -> Process | None:
+        """Who acted: as joined; else as the event of a process says itself; None: not known."""
+        if self.process is None and isinstance(self.event, ProcessEvent):
+            return self.event.process
+        return self.process
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -16,7 +16,6 @@ __all__ = [
     "Codec",
     "Detector",
     "FromRules",
-    "Holding",
     "Keeper",
     "Probe",
     "Reading",
@@ -92,7 +91,10 @@ class Codec(Protocol):
         ...
 
     def encode(self, entry: Entry) -> bytes:
-        """One entry, without what separates it from the next."""
+        """One entry, without what separates it from the next.
+
+        Empty where this format has no place for it: it is then not written and not counted.
+        """
         ...
 
     def between(self) -> bytes:
@@ -128,6 +130,10 @@ class Sink(Protocol):
     """
 
     name: str  # as the administrator called it
+    unsure: int
+    """How many of the parcels last delivered may still be lost: in an open file, or on a connection without answers.
+
+    They come again after a SinkAway and after a restart; a cursor never passes them.  open() makes it 0."""
 
     def open(self) -> None:
         """Connects, or looks whether the place is there.  Called again after each SinkAway."""
@@ -143,16 +149,4 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Lets go of everything; raises nothing."""
-        ...
-
-
-@runtime_checkable
-class Holding(Protocol):
-    """A sink that gathers before it puts away, so that what deliver() took may still be lost with the process."""
-
-    def holding(self) -> Mapping[str, int]:
-        """Stream to the first seq it holds and has not put away; a stream without such is left out.
-
-        The cursor stays before it; after SinkAway nothing is held, and everything from there on must come again.
-        """
         ...

@@ -32,7 +32,6 @@ RECORD_KINDS: Final = (
     "gap",
     "gap.restored",
     "clock.step",
-    "config.changed",
     "rules.loaded",
     "rules.refused",
     "rescan.asked",
@@ -45,6 +44,12 @@ RECORD_KINDS: Final = (
     "drill.started",
     "drill.ended",
     "manifest.signed",
+    "sink.refused",
+    "sink.replayed",
+    "sink.paused",
+    "sink.resumed",
+    "sink.health",
+    "sink.tested",
 )
 
 
@@ -59,5 +64,9 @@ class Stamp(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True):
     """Asks the store to append one record; the store gives chain, seq, stamp, salt, leaf and link."""
 
-    kind: str  # one of RECORD_KINDS
+    kind: str  # one of RECORD_KINDS; docs/record.md says what each means
     data: object  # JSON-able: dict with string keys, msgspec structs, lists, text, int, float, bool, None
+
+    def __post_init__(self) -> None:
+        if self.kind not in RECORD_KINDS:
+            raise ValueError(f"no record is of kind {self.kind!r}")

@@ -15,7 +15,7 @@ from sentinair.kernel import procfs
 from sentinair.kernel.cnproc import NAME, Exec, Exit, Fork, Lost, Raw, Uid
 from sentinair.model.event import GapEvent, ProcessEvent
 from sentinair.model.ports import Clock
-from sentinair.model.process import Process
+from sentinair.model.process import MAX_PARENTS, Parent, Process
 
 __all__ = ["ProcessMonitor", "completed"]
 
@@ -41,10 +41,14 @@ class ProcessMonitor:
         self._known: dict[
             int, Process
         ] = {}  # without argv and cwd, which have no bound worth holding
+        self._untold: set[int] = (
+            set()
+        )  # of these, those no event has told of: forks without an exec
 
     def survey(self, pids: Iterable[int]) -> None:
         """Forget all, then learn pids: at the start and after a loss."""
         self._known.clear()
+        self._untold.clear()
         for pid in pids:
             facts = self._look(pid)
             if facts is not None:
@@ -64,6 +68,7 @@ class ProcessMonitor:
                 case Exec(_, pid):
                     facts = self._facts(pid)
                     self._remember(facts)
+                    facts = self._descended(facts)
                     events.append(
                         ProcessEvent(seen_ns=seen, mono_ns=mono, action="exec", process=facts)
                     )
@@ -82,6 +87,7 @@ class ProcessMonitor:
         if parent is None:
             parent = self._look(fork.parent) or Process(pid=fork.parent)
             self._remember(parent)
+            self._untold.add(fork.parent)
         self._insert(
             Process(
                 pid=fork.pid,
@@ -96,6 +102,27 @@ class ProcessMonitor:
                 euid=parent.euid,
             )
         )
+        self._untold.add(fork.pid)
+
+    def _descended(self, facts: Process) -> Process:
+        """facts with the nearest parents, if these are forks no event told of, up to one of which the engine knows.
+
+        A server's workers and a shell's `( … )` never exec: without this, what they start would have no parent.
+        """
+        steps: list[Parent] = []
+        pid = facts.ppid
+        while pid in self._untold and len(steps) < MAX_PARENTS:
+            step = self._known[pid]
+            steps.append(Parent(pid, step.start, step.exe))
+            pid = step.ppid
+        if not steps:
+            return facts
+        if pid and len(steps) < MAX_PARENTS:
+            last = self._known.get(pid)
+            steps.append(
+                Parent(pid, None, None) if last is None else Parent(pid, last.start, last.exe)
+            )
+        return msgspec.structs.replace(facts, parents=tuple(steps))
 
     def _facts(self, pid: int) -> Process:
         """What /proc says now, completed by what was known before."""
@@ -116,18 +143,20 @@ class ProcessMonitor:
             seen_ns=seen,
             mono_ns=mono,
             action="setid",
-            process=facts,
+            process=self._descended(facts),
             old_uid=None if known is None else known.euid,
             new_uid=uid.effective,
         )
 
     def _exited(self, pid: int, code: int, seen: int, mono: int) -> ProcessEvent:
-        known = self._known.pop(pid, None) or Process(pid=pid)
+        known = self._known.pop(pid, None)
+        facts = Process(pid=pid) if known is None else self._descended(known)
+        self._untold.discard(pid)
         return ProcessEvent(
             seen_ns=seen,
             mono_ns=mono,
             action="exit",
-            process=msgspec.structs.replace(known, exited=True),
+            process=msgspec.structs.replace(facts, exited=True),
             exit_code=code,
         )
 
@@ -150,8 +179,11 @@ class ProcessMonitor:
     def _insert(self, facts: Process) -> None:
         known = self._known
         if facts.pid not in known and len(known) >= self._max_known:
-            del known[next(iter(known))]
+            oldest = next(iter(known))
+            del known[oldest]
+            self._untold.discard(oldest)
         known[facts.pid] = facts
+        self._untold.discard(facts.pid)
 
 
 def completed(found: Process, known: Process) -> Process:

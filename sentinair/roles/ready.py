@@ -18,18 +18,24 @@ def ready_line(status: object, notes: list[str], *, whatever: bool) -> str | Non
     refused = status.get("not_writing")
     if not whatever and (absent or (refused is None and not _proven(monitoring))):
         return None
-    faults = [f"{name} is not running" for name in absent]
+    faults = [f"{name} has not reported yet" for name in absent]
     if refused:
         faults.append(f"not writing: {refused}")
-    works = [str(probe["name"]) for probe in status["probes"] if probe["works"]]
+    works = [_working(probe) for probe in status["probes"] if probe["works"]]
     fails = [
         f"{probe['name']}: {probe['reason']}" for probe in status["probes"] if not probe["works"]
     ]
     parts = ["ready" if not faults else "ready with faults: " + "; ".join(faults)]
     parts.append("works: " + (", ".join(works) or "nothing"))
-    if fails or notes:
-        parts.append("does not: " + "; ".join([*fails, *notes]))
-    return " | ".join(parts)
+    if fails:
+        parts.append("does not: " + "; ".join(fails))
+    return " | ".join([*parts, *notes])
+
+
+def _working(probe: Mapping[str, object]) -> str:
+    """Its name; of a fallback also what the better source lacks."""
+    name, reason = str(probe["name"]), str(probe.get("reason", ""))
+    return f"{name} ({reason})" if reason.startswith("fallback: ") else name
 
 
 def _proven(monitoring: Mapping[str, object]) -> bool:

@@ -22,10 +22,11 @@ from sentinair.model.event import (
     HashEvent,
     ProcessEvent,
     Scanned,
+    SinkEvent,
     TamperEvent,
     WriterEvent,
 )
-from sentinair.model.process import Process
+from sentinair.model.process import Process, brief
 from sentinair.model.record import Stamp
 from sentinair.store.payload import (
     BatchData,
@@ -37,7 +38,15 @@ from sentinair.store.payload import (
 )
 from sentinair.store.rows import insert
 
-__all__ = ["Events", "LaneKey", "Pending", "StoredEvent", "decode_event", "decode_process"]
+__all__ = [
+    "Events",
+    "LaneKey",
+    "Pending",
+    "Stored",
+    "StoredEvent",
+    "decode_event",
+    "decode_process",
+]
 
 CACHED_PROCESSES: Final = 4096
 HOUR_NS: Final = 3600 * 1_000_000_000
@@ -51,6 +60,7 @@ Stored = (
     | ClockEvent
     | TamperEvent
     | Scanned
+    | SinkEvent
 )
 decode_event: Final = msgspec.msgpack.Decoder(Stored).decode
 decode_process: Final = msgspec.msgpack.Decoder(Process).decode
@@ -181,7 +191,7 @@ class Events:
         for mark, process in {id(p.process): p.process for p in pending}.items():
             if process is None:
                 continue
-            body = _encode(process)
+            body = _encode(brief(process))
             key = hashlib.blake2b(body, digest_size=16).digest()
             number = self._cache.get(key)
             if number is None:

@@ -126,8 +126,9 @@ def read_enrolment(path: Path) -> Mapping[bytes, str]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as fault:
+        why = fault.strerror if isinstance(fault, OSError) else fault
         raise StorageFault(
-            f"the enrolment public key cannot be read: {fault}",
+            f"the enrolment public key cannot be read: {why}",
             where=str(path),
             remedy="give it with --public-key FILE",
         ) from fault

@@ -17,6 +17,7 @@ import msgspec
 
 from sentinair.errors import RecordGone
 from sentinair.model.alert import AlertChange
+from sentinair.model.delivery import Position
 from sentinair.model.record import Record, Stamp
 from sentinair.store.alerts import Alerts
 from sentinair.store.chain import Head
@@ -26,6 +27,7 @@ from sentinair.store.gaps import project
 from sentinair.store.keys import Known
 from sentinair.store.ledger import Draft, of_kind, read_head
 from sentinair.store.payload import BatchData
+from sentinair.store.sinks import project_sink, write_positions
 
 __all__ = ["Committed", "Session", "Unsure", "all_data", "connect", "last_data"]
 
@@ -177,6 +179,7 @@ class Session:
         records: Sequence[Record],
         committed: Mapping[LaneKey, int],
         found: Sequence[Found],
+        positions: Mapping[str, Position],
     ) -> Committed:
         """One commit's rows and records, within transaction()."""
         first_seq, first_id = draft.head.seq + 1, self.events.next_id
@@ -185,8 +188,12 @@ class Session:
         if batch.count or batch.lanes or changed:
             draft.append("events.batch", batch)
         for record in records:
-            project(self.connection, record, draft.append(record.kind, record.data))
+            row = draft.append(record.kind, record.data)
+            project(self.connection, record, row)
+            project_sink(self.connection, record, row)
         self.alerts.write(draft, alerts)
+        if positions:
+            write_positions(self.connection, positions, draft.stamp.time_ns)
         return Committed(first_seq, draft.head.seq, first_id, batch.last)
 
     def close(self) -> None:

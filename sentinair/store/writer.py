@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sentinair.errors import RecordGone, SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange, Closed
+from sentinair.model.delivery import Position
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
 from sentinair.settings.guarded import check_owned
@@ -142,12 +143,13 @@ class Store:
         records: Sequence[Record] = (),
         committed: Mapping[LaneKey, int] | None = None,
         found: Sequence[Found] = (),
+        positions: Mapping[str, Position] | None = None,
     ) -> Committed:
         """Write all of it durably, or nothing.
 
         committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
         here.  found: names a first listing found (state) or did not (None), applied before the events.
-        Order in the ledger: events.batch, records, alerts.
+        Order in the ledger: events.batch, records, alerts.  positions: how far sinks are.
         Raises StorageFault: nothing was written, try the same again later; RecordGone: open the store again first.
         """
         with self._guard():
@@ -158,11 +160,11 @@ class Store:
                 events, alerts = events[done.events :], alerts[done.alerts :]
                 records, found = records[done.records :], found[done.found :]
             with session.transaction(self.chain, stamp) as draft:
-                result = session.write(draft, events, alerts, records, committed or {}, found)
+                rest = (committed or {}, found, positions or {})
+                result = session.write(draft, events, alerts, records, *rest)
                 sealed = self._sealer.add_to(session, draft)
-                self._unsure = Unsure(
-                    draft.head, len(events), len(alerts), len(records), len(found)
-                )
+                counts = (len(events), len(alerts), len(records), len(found))
+                self._unsure = Unsure(draft.head, *counts)
             self._unsure = None
             sealed()
         self.seal(stamp)
@@ -201,8 +203,7 @@ class Store:
             session = self._live(stamp)
             with session.transaction(self.chain, stamp) as draft:
                 forgot = retention.step(session, draft, limits)
-            if forgot:
-                # The log still holds the erased pages until it is begun anew.
+            if forgot:  # the log still holds the erased pages until it is begun anew
                 session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return forgot
 
@@ -258,8 +259,8 @@ class Store:
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
                 self._live().connection.backup(copy)
-            size, seq = target.stat().st_size, self._live().head.seq
-            return {"path": str(target), "bytes": size, "seq": seq}
+            size = target.stat().st_size
+            return {"path": str(target), "bytes": size, "seq": self._live().head.seq}
 
     def abandon(self) -> None:
         """Let go of file and lock as they are: for who opens it again."""
@@ -343,6 +344,6 @@ class Store:
         if self._unsure is not None and session.head == self._unsure.head:
             return  # the commit is there after all: the next one settles that first
         self._unsure = None
-        data = {"why": "the disk is full", "reserve": "given up to write this"}
         with session.transaction(self.chain, self._stamp) as draft:
-            draft.append("store.refused", data)
+            said = {"why": "the disk is full", "reserve": "given up to write this"}
+            draft.append("store.refused", said)

@@ -67,6 +67,21 @@ def test_a_failing_monitor_lowers_exactly_its_techniques(agent: Agent) -> None:
     assert score["techniques"] == {"T1547.006": [0, 1], "T1548.001": [1, 1]}
 
 
+def test_a_drill_says_which_suppression_held_its_alert_back(agent: Agent) -> None:
+    words = ("--rule", "kernel-module-load")
+    rule = lines(agent, "drill", *words)[0]["rule"]
+    options = ("--for", "1h", "--reason", "loading is planned")
+    (wish,) = lines(agent, "suppressions", "add", "--rule", rule, *options)
+    try:
+        done = agent.cli("drill", "--json", *words)
+    finally:
+        assert agent.cli("suppressions", "remove", wish["id"]).returncode == 0
+    assert done.returncode == 1
+    outcome = json.loads(done.stdout.splitlines()[0])
+    assert outcome["came"] is False
+    assert outcome["reason"].startswith(f"held back by suppression {wish['id']} until ")
+
+
 def test_an_alert_is_explained_answered_and_verified(agent: Agent) -> None:
     agent.cli("drill", "--keep", "--rule", "reverse-shell")
     alert = lines(agent, "alerts", "list", "--status", "open", "--severity", "critical")[0]

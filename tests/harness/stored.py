@@ -102,7 +102,10 @@ class Stored:
         try:
             with mere_reader(self.path.stat().st_gid):
                 return self._opened()
-        except sqlite3.OperationalError:  # no engine there that keeps -shm: nobody will be told
+        except (
+            sqlite3.OperationalError,
+            FileNotFoundError,
+        ):  # no engine that keeps -shm: nobody will be told
             return self._opened()
 
     def _opened(self) -> sqlite3.Connection:

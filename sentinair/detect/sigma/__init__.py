@@ -4,6 +4,7 @@
     files        a folder of files to rules, all faults collected
     rule         what a rule is once read
     apart        the same in a process of its own, which ends
+    hints        what a fault says of a name that is not known
     head         what stands above a rule and a correlation alike: title, id, level, author, …
     parse        nodes to a rule; extras: what our rules say beyond Sigma
     selection    one selection to a tree of tests
@@ -17,6 +18,7 @@
     windows      the memory of one group; correlate: of all; kept: as bytes; judged: what is then said
     detector     all of it for one event
     examples     what rules say of the examples written in them
+    reach        which rules cannot speak on this host, for nothing they ask for is watched
 
 Source: Sigma specification 2.1, https://github.com/SigmaHQ/sigma-specification.
 """

@@ -19,6 +19,7 @@ import sentinair
 from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.rule import Rule
 from sentinair.errors import ConfigFault, Fault
+from sentinair.model.text import shown
 
 __all__ = ["MAX_SECS", "Told", "read_apart"]
 
@@ -81,7 +82,7 @@ def _written(directory: Path) -> bytes:
             read.correlations,
             read.silent,
             read.digest,
-            tuple((fault.what, fault.where, fault.remedy) for fault in read.faults),
+            tuple((shown(one.what), shown(one.where), shown(one.remedy)) for one in read.faults),
         )
     )
 

@@ -3,20 +3,24 @@
     or    = and {"or" and}          and  = not {"and" not}        not = "not" not | one
     one   = "(" or ")" | ("1" | "any" | "all") "of" ("them" | name with *) | name
 
-Source: Sigma rules specification 2.0, "Condition".
+Source: Sigma rules specification 2.1, "Condition".
 """
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 from collections.abc import Mapping
 from typing import Final
 
-from sentinair.detect.sigma.rule import All, Any, Not, Test
+from sentinair.detect.sigma.hints import meant
+from sentinair.detect.sigma.rule import All, Any, Not, Test, items
 
-__all__ = ["REMEDY", "ConditionFault", "parse_condition"]
+__all__ = ["MAX_WEIGHT", "REMEDY", "ConditionFault", "Room", "parse_condition"]
+
+MAX_WEIGHT: Final = 50_000
+"""Of one rule: some 0.5 s to make ready, in which the engine does nothing else."""
+_WILDCARD_WEIGHT: Final = 10
 
 _TOKEN: Final = re.compile(r"\s*(?:(?P<word>[^\s()|]+)|(?P<sign>[()]))")
 _MAX_DEPTH: Final = 32
@@ -27,9 +31,41 @@ class ConditionFault(ValueError):
     """The condition cannot be read; its text says why."""
 
 
-def parse_condition(text: str, selections: Mapping[str, Test]) -> Test:
-    """The tree of one condition over the named selections.  Raises ConditionFault."""
-    reader = _Reader(_tokens(text), selections)
+class Room:
+    """How much the conditions of one rule may still stand for: `1 of them`, a thousand times, is soon millions."""
+
+    def __init__(self) -> None:
+        self._left = MAX_WEIGHT
+        self._weights: dict[int, int] = {}  # by id() of a selection, which its rule holds
+
+    def take(self, test: Test) -> None:
+        """Counts one use of a selection.  Raises ConditionFault if that is too much."""
+        weight = self._weights.get(id(test))
+        if weight is None:
+            weight = self._weights[id(test)] = _weight(test)
+        self._left -= weight
+        if self._left < 0:
+            raise ConditionFault(
+                f"all in all the rule compares more than {MAX_WEIGHT} values (a wildcard counts as {_WILDCARD_WEIGHT})"
+            )
+
+
+def _weight(test: Test) -> int:
+    """Values to compare with, and what their wildcards cost."""
+    found = 0
+    for item in items(test):
+        patterns = [pattern for value in item.patterns for pattern in value]
+        wild = sum(not isinstance(part, str) for pattern in patterns for part in pattern)
+        found += max(1, len(item.values), len(patterns)) + wild * _WILDCARD_WEIGHT
+    return found
+
+
+def parse_condition(text: str, selections: Mapping[str, Test], room: Room | None = None) -> Test:
+    """The tree of one condition over the named selections.  Raises ConditionFault.
+
+    room: shared by all conditions of the rule; None: this one is alone.
+    """
+    reader = _Reader(_tokens(text), selections, Room() if room is None else room)
     test = reader.either(0)
     if reader.next is not None:
         raise ConditionFault(f"what does {reader.next!r} do behind a whole condition?")
@@ -54,10 +90,11 @@ def _tokens(text: str) -> list[str]:
 class _Reader:
     """Recursive descent over the tokens."""
 
-    def __init__(self, tokens: list[str], selections: Mapping[str, Test]) -> None:
+    def __init__(self, tokens: list[str], selections: Mapping[str, Test], room: Room) -> None:
         self._tokens = tokens
         self._at = 0
         self._selections = selections
+        self._room = room
 
     @property
     def next(self) -> str | None:
@@ -105,9 +142,9 @@ class _Reader:
         if self.next == "of":
             return self._of(word)
         if word not in self._selections:
-            close = difflib.get_close_matches(word, self._selections, n=1)
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            raise ConditionFault(f"there is no selection {word!r}{meant}")
+            close = meant(word, self._selections)
+            raise ConditionFault(f"there is no selection {word!r}{f' ({close})' if close else ''}")
+        self._room.take(self._selections[word])
         return self._selections[word]
 
     def _of(self, amount: str) -> Test:
@@ -124,4 +161,6 @@ class _Reader:
             ]
         if not parts:
             raise ConditionFault(f"no selection is named {which!r}")
+        for test in parts:
+            self._room.take(test)
         return All(tuple(parts)) if amount == "all" else Any(tuple(parts))

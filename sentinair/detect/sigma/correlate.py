@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from sentinair.detect.fields import Texts, View
+from sentinair.detect.fields import Texts, View, fold
 from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.judged import judged
 from sentinair.detect.sigma.windows import Found, Plan, Window
@@ -54,7 +54,7 @@ class _Grouped:
 
     def lowered(self, field: str) -> Texts:
         """As View.lowered."""
-        return tuple(text.lower() for text in self.texts(field))
+        return tuple(fold(text) for text in self.texts(field))
 
 
 class Correlator:

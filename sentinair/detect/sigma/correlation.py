@@ -13,7 +13,8 @@ import msgspec
 
 from sentinair.detect.sigma.counting import Bounds, read_condition, waits
 from sentinair.detect.sigma.extras import Extras, read_extras
-from sentinair.detect.sigma.head import KEYS, MISSING, Head, mean, read_head, scalars, text_at
+from sentinair.detect.sigma.head import KEYS, MISSING, Head, read_head, scalars, text_at
+from sentinair.detect.sigma.hints import meant
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 
 __all__ = ["Correlation", "Draft", "parse_correlation"]
@@ -81,7 +82,7 @@ def parse_correlation(root: Mapped, faults: Faults) -> Draft | None:
         return None
     for name, value in node.entries.items():
         if name not in _KEYS:
-            faults.add(value.line, f"unknown key correlation.{name}", mean(name, _KEYS))
+            faults.add(value.line, f"unknown key correlation.{name}", meant(name, _KEYS))
     kind = _kind(node, faults)
     names = _names(node, faults)
     group = _texts(node, "group-by", faults)

@@ -21,7 +21,7 @@ from sentinair.model.event import FileEvent, ProcessEvent
 from sentinair.model.ports import Reading
 from sentinair.model.process import Process
 
-__all__ = ["CompiledRule", "SigmaDetector", "detect", "detector"]
+__all__ = ["CompiledRule", "SigmaDetector", "detect", "detector", "judgement"]
 
 _CREATIONS: Final = frozenset({"exec", "inventory"})  # an inventory finds what began unseen
 
@@ -120,8 +120,7 @@ class SigmaDetector:
             actions = event.actions
             return self._ask([one for one in self._files if one.actions & actions], joined)
         if isinstance(event, ProcessEvent) and event.action in _CREATIONS:
-            process = joined.process if joined.process is not None else event.process
-            return self._judge_process(process, joined)
+            return self._judge_process(joined.process or event.process, joined)
         return ()
 
     def _judge_process(self, process: Process, joined: Joined) -> list[Detection]:

@@ -17,7 +17,8 @@ from typing import Final
 import msgspec
 
 from sentinair.detect.fields import FIELDS
-from sentinair.detect.sigma.condition import REMEDY, ConditionFault, parse_condition
+from sentinair.detect.sigma.condition import REMEDY, ConditionFault, Room, parse_condition
+from sentinair.detect.sigma.hints import known
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 from sentinair.detect.sigma.rule import Adjust, Example, Test
 from sentinair.detect.sigma.selection import read_value
@@ -45,9 +46,14 @@ _KEYS: Final = f"known are {', '.join(Extras.__struct_fields__)}"
 
 
 def read_extras(
-    node: Node | None, logsource: str | None, selections: Mapping[str, Test], faults: Faults
+    node: Node | None,
+    logsource: str | None,
+    selections: Mapping[str, Test],
+    faults: Faults,
+    room: Room | None = None,
 ) -> Extras:
-    """The extras; what is wrong goes to faults."""
+    """The extras; what is wrong goes to faults.  room: what the rule's condition left; None: all."""
+    room = Room() if room is None else room
     if node is None:
         return Extras()
     if not isinstance(node, Mapped):
@@ -65,7 +71,7 @@ def read_extras(
         why=_sentences(get("why"), faults),
         next_steps=_sentences(get("next_steps"), faults),
         group_by=_group_by(get("group_by"), fields, faults),
-        adjust=_adjusts(get("adjust"), selections, faults),
+        adjust=_adjusts(get("adjust"), selections, room, faults),
         examples=_examples(get("examples"), fields, faults),
     )
 
@@ -96,12 +102,8 @@ def _group_by(node: Node | None, fields: frozenset[str], faults: Faults) -> tupl
     names = _sentences(node, faults)
     for name in names:
         if node is not None and name not in fields:
-            faults.add(node.line, f"group_by names {name!r}, which no event has", _known(fields))
+            faults.add(node.line, f"group_by names {name!r}, which no event has", known(fields))
     return names
-
-
-def _known(fields: frozenset[str]) -> str:
-    return f"known are {', '.join(sorted(fields))}"
 
 
 def _maps(node: Node | None, what: str, faults: Faults) -> list[Mapped]:
@@ -120,7 +122,7 @@ def _scalar(node: Mapped, name: str) -> str:
 
 
 def _adjusts(
-    node: Node | None, selections: Mapping[str, Test], faults: Faults
+    node: Node | None, selections: Mapping[str, Test], room: Room, faults: Faults
 ) -> tuple[Adjust, ...]:
     adjusts: list[Adjust] = []
     for one in _maps(node, "adjust", faults):
@@ -136,7 +138,7 @@ def _adjusts(
                 )
         confidence = _share(one.entries.get("confidence"), faults)
         try:
-            test = parse_condition(_scalar(one, "condition"), selections)
+            test = parse_condition(_scalar(one, "condition"), selections, room)
         except ConditionFault as fault:
             faults.add(one.line, f"adjust: {fault}", REMEDY)
             continue
@@ -165,7 +167,7 @@ def _example(node: Mapped, *, matches: bool, fields: frozenset[str], faults: Fau
             level = value.text
             continue
         if name not in fields:
-            faults.add(value.line, f"an example names {name!r}, which no event has", _known(fields))
+            faults.add(value.line, f"an example names {name!r}, which no event has", known(fields))
         nodes = value.items if isinstance(value, Listed) else (value,)
         texts = [read_value(one, faults) for one in nodes]
         held[name] = tuple(text for text in texts if text is not None)

@@ -70,7 +70,7 @@ def read_file(text: bytes, file: str, placeholders: Placeholders | None = None) 
             rule = parse_rule(root, faults, placeholders)
             rules += () if rule is None else (rule,)
     if faults.found:
-        return FileRead((), (), tuple(faults.found))
+        return FileRead((), (), faults.told())
     return FileRead(tuple(rules), tuple(drafts), ())
 
 
@@ -99,7 +99,7 @@ def read_placeholders(text: bytes, file: str) -> tuple[Placeholders, list[Fault]
         nodes = node.items if isinstance(node, Listed) else (node,)
         values = [read_value(one, faults) for one in nodes]
         found[name] = tuple(value for value in values if value is not None)
-    return found, faults.found
+    return found, list(faults.told())
 
 
 def read_rules(directory: Path, first: Sequence[Path] = ()) -> RulesRead:
@@ -150,6 +150,12 @@ class _Folder:
             text = read_guarded(path, MAX_BYTES)
         except (SentinairError, OSError) as fault:
             self.faults.append(_unreadable(path, fault))
+            return
+        if not _is_text(
+            path
+        ):  # every alert of the rule, and every fault of it, would have to name it
+            remedy = "give it a name in UTF-8"
+            self.faults.append(Fault("its name is no text", where=str(path), remedy=remedy))
         else:
             name = bytes(path if given else path.relative_to(directory))
             self.digest.update(b"%d %s %d " % (len(name), name, len(text)) + text)
@@ -179,6 +185,15 @@ class _Folder:
             return False
         self._files[id_] = file
         return True
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except (
+        UnicodeEncodeError
+    ):  # bytes that are not UTF-8, as surrogateescape (PEP 383) carries them
+        return False
 
 
 def _unreadable(path: Path, fault: SentinairError | OSError) -> Fault:

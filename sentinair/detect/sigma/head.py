@@ -5,7 +5,6 @@ Source: Sigma rules specification 2.1 and Sigma correlation rules specification 
 
 from __future__ import annotations
 
-import difflib
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -13,9 +12,10 @@ from typing import Final
 
 import msgspec
 
+from sentinair.detect.sigma.hints import meant
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 
-__all__ = ["KEYS", "MISSING", "Head", "mean", "read_head", "scalars", "text_at"]
+__all__ = ["KEYS", "MISSING", "Head", "read_head", "scalars", "text_at"]
 
 KEYS: Final = frozenset(
     [
@@ -54,6 +54,8 @@ _LEVELS: Final = {
     "critical": "critical",
 }
 _TECHNIQUE: Final = re.compile(r"t\d{4}(\.\d{3})?")
+_NONE_KNOWN: Final = frozenset({"", "-", "n/a", "none", "none known", "unknown"})
+_UNLIKELY: Final = frozenset({"unlikely", "highly unlikely", "very unlikely"})
 _DEFAULT_LEVEL: Final = "medium"
 _BY_NAME: Final = uuid.UUID("9a6cbe6e-0b0e-4f0c-8d5f-4d6b8a2c9f31")
 
@@ -85,15 +87,14 @@ def read_head(
     """
     for name, node in root.entries.items():
         # Sigma lets a rule carry keys of its own; only what looks like a slip of the pen is refused.
-        if name not in known and mean(name, known):
-            faults.add(node.line, f"unknown key {name!r}", mean(name, known))
+        if name not in known and meant(name, known):
+            faults.add(node.line, f"unknown key {name!r}", meant(name, known))
     named = text_at(root, "name")
     for name, remedy in missing.items():
         if name not in root.entries and not (named and name in {"id", "level"}):
             faults.add(root.line, f"the key {name} is missing", remedy)
     _check_texts(root, faults)
     techniques, tactics = _attack(_texts(root, "tags"))
-    harmless = _texts(root, "falsepositives")
     return Head(
         id=_id(root, faults),
         name=named,
@@ -106,8 +107,19 @@ def read_head(
         severity=_level(root, faults),
         techniques=techniques,
         tactics=tactics,
-        harmless=(f"Known to be harmless: {'; '.join(harmless)}.",) if harmless else (),
+        harmless=_harmless(_texts(root, "falsepositives")),
     )
+
+
+def _harmless(texts: Iterable[str]) -> tuple[str, ...]:
+    """One sentence on `falsepositives`; what the community writes for "I know of none" becomes words."""
+    words = [text.strip().rstrip(".") for text in texts]
+    known = [word for word in words if word.lower() not in _NONE_KNOWN | _UNLIKELY]
+    if known:
+        return (f"Known to be harmless: {'; '.join(known)}.",)
+    if any(word.lower() in _UNLIKELY for word in words):
+        return ("A harmless cause is unlikely, says who wrote the rule.",)
+    return ("Who wrote the rule knows of no harmless cause.",) if words else ()
 
 
 def text_at(root: Mapped, name: str) -> str | None:
@@ -122,12 +134,6 @@ def scalars(node: Node | None) -> tuple[Scalar, ...]:
         return (node,)
     items = node.items if isinstance(node, Listed) else ()
     return tuple(item for item in items if isinstance(item, Scalar))
-
-
-def mean(got: str, known: Iterable[str]) -> str:
-    """`did you mean …?`, or "" where nothing known is alike."""
-    close = difflib.get_close_matches(got, sorted(known), n=1)
-    return f"did you mean {close[0]}?" if close else ""
 
 
 def _texts(root: Mapped, name: str) -> tuple[str, ...]:
@@ -174,7 +180,7 @@ def _level(root: Mapped, faults: Faults) -> str:
             faults.add(
                 root.entries["level"].line,
                 f"level must be one of {', '.join(_LEVELS)}, got {text!r}",
-                mean(text or "", _LEVELS) or MISSING["level"],
+                meant(text or "", _LEVELS) or MISSING["level"],
             )
         return ""
     return _LEVELS[text]

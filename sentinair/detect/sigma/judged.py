@@ -9,7 +9,7 @@ from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.windows import Found
 from sentinair.model.alert import Detection, Match
 
-__all__ = ["judged", "span_text"]
+__all__ = ["judged"]
 
 _UNITS: Final = (("d", 86_400 * 10**9), ("h", 3600 * 10**9), ("m", 60 * 10**9), ("s", 10**9))
 _COUNTED: Final = {
@@ -20,7 +20,7 @@ _COUNTED: Final = {
 }
 
 
-def span_text(span_ns: int) -> str:
+def _span(span_ns: int) -> str:
     """A timespan as a rule writes it: "90m"."""
     letter, unit = next((one for one in _UNITS if span_ns % one[1] == 0), _UNITS[-1])
     return f"{span_ns // unit}{letter}"
@@ -67,7 +67,7 @@ def _wanted(correlation: Correlation) -> str:
         bounds = f"{bounds} of {', '.join(correlation.fields)}"
     if correlation.wanted:
         bounds = " or ".join(_ways(correlation))
-    return f"{bounds} within {span_text(correlation.span_ns)}"
+    return f"{bounds} within {_span(correlation.span_ns)}"
 
 
 def _ways(correlation: Correlation) -> list[str]:

@@ -6,7 +6,6 @@ Source: Sigma specification 2.1, appendix "Modifiers".
 from __future__ import annotations
 
 import base64
-import difflib
 import itertools
 import math
 import re
@@ -15,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from sentinair.detect.sigma.hints import meant
 from sentinair.detect.sigma.nodes import Faults
 from sentinair.detect.sigma.pattern import DASH, DASHES, Pattern, parse
 
@@ -59,11 +59,8 @@ def read_modifiers(names: Iterable[str], line: int, faults: Faults) -> Modifiers
     names = tuple(names)
     for name in names:
         if name not in SUPPORTED:
-            faults.add(
-                line,
-                f"the modifier {name!r} is not supported",
-                _mean(name),
-            )
+            remedy = meant(name, SUPPORTED) or f"supported are {', '.join(SUPPORTED)}"
+            faults.add(line, f"the modifier {name!r} is not supported", remedy)
     twice = {name for name in names if names.count(name) > 1 and name not in _REPEATABLE}
     if twice or len(names) > _MAX_NAMES:
         what = f"{min(twice)} stands twice" if twice else f"there are {len(names)} modifiers"
@@ -91,11 +88,6 @@ def read_modifiers(names: Iterable[str], line: int, faults: Faults) -> Modifiers
         flags=flags,
         how=how[0] if refers and how else "equals",
     )
-
-
-def _mean(name: str) -> str:
-    close = difflib.get_close_matches(name, SUPPORTED, n=1)
-    return f"did you mean {close[0]}?" if close else f"supported are {', '.join(SUPPORTED)}"
 
 
 def changed(

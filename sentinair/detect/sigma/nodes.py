@@ -10,9 +10,21 @@ import yaml
 
 from sentinair.errors import Fault
 
-__all__ = ["Faults", "Listed", "Mapped", "Node", "Scalar", "compose", "compose_all"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_FAULTS",
+    "Faults",
+    "Listed",
+    "Mapped",
+    "Node",
+    "Scalar",
+    "compose",
+    "compose_all",
+]
 
 MAX_BYTES: Final = 256 * 1024
+MAX_FAULTS: Final = 200
+"""Told of one file: one that is no rule at all can have a fault in every line."""
 _MAX_DEPTH: Final = 32
 # libyaml is ten times as fast; a PyYAML built without it reads the same
 _MANUAL: Final = "docs/rules.md says what a rule may hold"
@@ -59,6 +71,16 @@ class Faults:
     def add(self, line: int, what: str, remedy: str = "") -> None:
         """line counts from 1."""
         self.found.append(Fault(what, where=f"{self.file}:{line}", remedy=remedy or _MANUAL))
+
+    def told(self) -> tuple[Fault, ...]:
+        """The first MAX_FAULTS, and how many more there are."""
+        more = len(self.found) - MAX_FAULTS
+        if more <= 0:
+            return tuple(self.found)
+        last = Fault(
+            f"{more} more faults", where=self.file, remedy="see whether it is a rule at all"
+        )
+        return (*self.found[:MAX_FAULTS], last)
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self.found)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sentinair.detect.fields import FIELDS
-from sentinair.detect.sigma.condition import REMEDY, ConditionFault, parse_condition
+from sentinair.detect.sigma.condition import REMEDY, ConditionFault, Room, parse_condition
 from sentinair.detect.sigma.extras import Extras, read_extras
 from sentinair.detect.sigma.head import KEYS, MISSING, Head, read_head, text_at
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
@@ -36,8 +36,9 @@ def parse_rule(
     logsource = _logsource(root, faults)
     selections: dict[str, Test] = {}
     scope = Scope(FIELDS.get(logsource or "", frozenset()), placeholders or {})
-    test = None if logsource is None else _detection(root, scope, selections, faults)
-    extras = read_extras(root.entries.get("sentinair"), logsource, selections, faults)
+    room = Room()
+    test = None if logsource is None else _detection(root, scope, selections, room, faults)
+    extras = read_extras(root.entries.get("sentinair"), logsource, selections, faults, room)
     if len(faults.found) > before or test is None or logsource is None:
         return None
     return _rule(faults.file, head, logsource, test, extras)
@@ -90,7 +91,7 @@ def _logsource(root: Mapped, faults: Faults) -> str | None:
 
 
 def _detection(
-    root: Mapped, scope: Scope, selections: dict[str, Test], faults: Faults
+    root: Mapped, scope: Scope, selections: dict[str, Test], room: Room, faults: Faults
 ) -> Test | None:
     node = root.entries.get("detection")
     if not isinstance(node, Mapped):
@@ -115,10 +116,10 @@ def _detection(
     if condition is None:
         faults.add(node.line, "the condition is missing", "write `condition: selection`")
         return None
-    return None if broken else _condition(condition, selections, faults)
+    return None if broken else _condition(condition, selections, room, faults)
 
 
-def _condition(node: Node, selections: dict[str, Test], faults: Faults) -> Test | None:
+def _condition(node: Node, selections: dict[str, Test], room: Room, faults: Faults) -> Test | None:
     nodes = node.items if isinstance(node, Listed) else (node,)
     tests: list[Test] = []
     for one in nodes:
@@ -126,7 +127,7 @@ def _condition(node: Node, selections: dict[str, Test], faults: Faults) -> Test 
             faults.add(one.line, "a condition is text", REMEDY)
             continue
         try:
-            tests.append(parse_condition(one.text, selections))
+            tests.append(parse_condition(one.text, selections, room))
         except ConditionFault as fault:
             faults.add(one.line, f"condition: {fault}", REMEDY)
     if not tests:

@@ -21,7 +21,7 @@ def parse(text: str) -> Pattern:
     r"""A value as written in a rule.
 
     `*` and `?` are wildcards; a backslash takes the meaning from `*`, `?` and `\` behind it, and is itself
-    anywhere else.  Source: Sigma rules specification 2.0, "Escaping".
+    anywhere else.  Source: Sigma rules specification 2.1, "Escaping".
     """
     parts: list[str | int | None] = []
     literal = ""

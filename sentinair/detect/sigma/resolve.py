@@ -9,7 +9,7 @@ import msgspec
 
 from sentinair.detect.fields import FIELDS
 from sentinair.detect.sigma.correlation import Correlation, Draft
-from sentinair.detect.sigma.head import mean
+from sentinair.detect.sigma.hints import meant, meant_or_known
 from sentinair.detect.sigma.rule import Rule
 from sentinair.errors import Fault
 
@@ -106,7 +106,7 @@ class _Joiner:
             if several:
                 self._add(draft, line, f"{several} rules are called {name!r}", "name it by its id")
             else:
-                close = mean(name, self._by_name)
+                close = meant(name, self._by_name)
                 self._add(draft, line, f"there is no rule {name!r}", close or _OWN_FAULT)
         elif id_ in self._open:
             self._add(draft, line, f"counts itself through {name!r}", "break the circle")
@@ -136,7 +136,7 @@ class _Joiner:
                     what = f"the alias {alias!r} speaks of {name!r}, which is none of its rules"
                     names = [one for one, _ in draft.names]
                     self._add(
-                        draft, line, what, mean(name, names) or f"its rules: {', '.join(names)}"
+                        draft, line, what, meant(name, names) or f"its rules: {', '.join(names)}"
                     )
                 else:
                     found.setdefault(alias, {})[id_] = field
@@ -156,7 +156,7 @@ class _Joiner:
             if field not in offered:
                 title = self._title(id_)
                 what = f"events of {title!r} have no field {field!r}"
-                self._add(draft, line, what, mean(field, offered) or _known_fields(offered))
+                self._add(draft, line, what, meant_or_known(field, offered))
                 return
 
     def _offered(self, id_: str) -> frozenset[str]:
@@ -174,7 +174,3 @@ class _Joiner:
     def _title(self, id_: str) -> str:
         rule = self._rules.get(id_)
         return rule.title if rule is not None else self.done[id_].head.title
-
-
-def _known_fields(offered: Iterable[str]) -> str:
-    return f"known are {', '.join(sorted(offered))}"

@@ -84,7 +84,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     license: str | None
     link: str | None
     severity: str  # of model.alert.SEVERITIES
-    logsource: str  # process_creation or file_event
+    logsource: str  # a key of detect.fields.FIELDS
     category: str
     techniques: tuple[str, ...]
     tactics: tuple[str, ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from sentinair.detect.sigma.hints import meant_or_known
 from sentinair.detect.sigma.modifiers import NUMBERS, Modifiers, changed, read_modifiers
 from sentinair.detect.sigma.nodes import Faults, Listed, Mapped, Node, Scalar
 from sentinair.detect.sigma.pattern import ANY, Pattern
@@ -121,14 +121,7 @@ def _values(
 
 def _check_field(field: str, line: int, scope: Scope, faults: Faults) -> None:
     if field not in scope.fields:
-        close = difflib.get_close_matches(field, sorted(scope.fields), n=1)
-        faults.add(
-            line,
-            f"no event has a field {field!r}",
-            f"did you mean {close[0]}?"
-            if close
-            else f"known are {', '.join(sorted(scope.fields))}",
-        )
+        faults.add(line, f"no event has a field {field!r}", meant_or_known(field, scope.fields))
 
 
 def _patterns(

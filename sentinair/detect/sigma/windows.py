@@ -176,7 +176,8 @@ class Window:
         """Drops entries of one value without which the same windows hold.
 
         Between two of the same value that are no further apart than a window, every window that holds the one in
-        the middle and not the first holds the last.  Where order counts, that is true of neighbours only.
+        the middle and not the first holds the last.  Where order counts, that is true of neighbours only.  A window
+        that would have begun with the one in the middle begins later for it, and so its silence ends later.
         """
         if self.values.count(value) < 3:
             return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sentinair.alerts.ids import uuid7
 from sentinair.codecs import alert_json, suppression_json
-from sentinair.errors import StorageFault, UsageFault
+from sentinair.errors import UsageFault
 from sentinair.ipc.sockets import Peer
 from sentinair.model.alert import Alert, AlertChange
 from sentinair.model.record import Record, Stamp
@@ -106,7 +106,7 @@ class AlertAnswers:
 
     def _changed(self, spine: Spine, change: AlertChange) -> object:
         spine.commits.alert([change])
-        _commit(spine, [])
+        spine.commits.settle()
         return alert_json.render(change.alert)
 
 
@@ -121,5 +121,4 @@ def _alert(spine: Spine, params: Mapping[str, object]) -> Alert:
 def _commit(spine: Spine, records: list[Record]) -> None:
     for record in records:
         spine.commits.append(record)
-    if not spine.commits.commit():
-        raise StorageFault(f"the answer waits for the disk: {spine.commits.refusal}")
+    spine.commits.settle()

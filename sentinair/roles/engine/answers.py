@@ -15,6 +15,7 @@ from sentinair.roles.engine.alert_answers import AlertAnswers
 from sentinair.roles.engine.drop_answers import DropAnswers
 from sentinair.roles.engine.modes import params_of
 from sentinair.roles.engine.requests import Handler, name_of, text_param
+from sentinair.roles.engine.sink_answers import SinkAnswers
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.status import Counters, status, status_without_record
 
@@ -43,6 +44,7 @@ class Answers:
             **DropAnswers(self._spine, self._engine.state).handlers(),
             "rescan": self.rescan,
             "db.backup": self.backup,
+            **SinkAnswers(self._spine).handlers(),
             "mode.show": self.mode,
             "mode.set": self.set_mode,
             "rules.reload": self.reload_rules,
@@ -79,13 +81,13 @@ class Answers:
                 counters=self._counters,
                 shared=self._shared,
             )
-            return found | {"rules": spine.panel.status()}
+            return found | {"rules": spine.panel.status(), "sinks": spine.sinks.status()}
         except StorageFault as fault:  # the record cannot be read: that is what to say first
             why = spine.commits.refusal or str(fault)
             return status_without_record(why, self._counters, self._stamp())
 
     def rescan(self, peer: Peer, params: dict[str, object]) -> object:
-        """{path: absolute, text or hex of its bytes} to {"asked": true}."""
+        """{path: absolute, UTF-8} to {"asked": true}."""
         spine = self._spine()
         path = os.fsencode(text_param(params, "path"))
         if not path.startswith(b"/"):
@@ -107,8 +109,7 @@ class Answers:
         secs, reason = params_of(params)
         mode = text_param(params, "mode", limit=64)
         answer = spine.modes.set(peer.uid, name_of(peer), mode, secs, reason)
-        if not spine.commits.commit():
-            raise StorageFault(f"the change waits for the disk: {spine.commits.refusal}")
+        spine.commits.settle()
         return answer
 
     def reload_rules(self, peer: Peer, _params: dict[str, object]) -> object:
@@ -127,9 +128,11 @@ class Answers:
         return spine.panel.status()
 
     def begin_drill(self, peer: Peer, params: dict[str, object]) -> object:
-        """{token} to {}: from now on alerts that carry it are marked."""
+        """{token} to {}: from now on alerts that carry it and are the caller's act are marked."""
         spine = self._spine()
-        spine.drills.begin(text_param(params, "token", limit=64), name_of(peer))
+        token = text_param(params, "token", limit=64)
+        # pid 0: a process this pid namespace does not see, unix(7)
+        spine.drills.begin(token, name_of(peer), peer.pid or None)
         spine.commits.commit()
         return {}
 

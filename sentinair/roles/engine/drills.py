@@ -1,7 +1,7 @@
 """Drills as the engine knows them: while one goes on, alerts that carry its token are marked as its own.
 
 A token is drawn by the one who drills and told here before the first act, so that a name made to look like a drill's
-marks nothing; and it counts for MAX_NS at most.
+marks nothing; it counts for acts of that process and its children alone, and for MAX_NS at most.
 """
 
 from __future__ import annotations
@@ -34,9 +34,13 @@ class Drills:
         self._circumstances = circumstances
         self._stamp = stamp
         self._until_ns: dict[str, int] = {}  # steady clock
+        self._pids: dict[str, int | None] = {}
 
-    def begin(self, token: str, by: str) -> None:
-        """Raises UsageFault for a token that is none, or known, and when too many drills go on."""
+    def begin(self, token: str, by: str, pid: int | None = None) -> None:
+        """pid: the process that drills; None: the kernel did not say.
+
+        Raises UsageFault for a token that is none, or known, and when too many drills go on.
+        """
         if not TOKEN.fullmatch(token) or token in self._until_ns:
             raise UsageFault(
                 "not a token of a drill",
@@ -44,6 +48,7 @@ class Drills:
             )
         if len(self._until_ns) >= _MAX_AT_ONCE:
             raise UsageFault("other drills go on", remedy="wait until they have ended")
+        self._pids[token] = pid
         self._until_ns[token] = self._stamp().mono_ns + MAX_NS
         self._commits.record("drill.started", {"token": token, "by": by})
         self._follow()
@@ -55,7 +60,7 @@ class Drills:
         for name, count in counts.items():
             if name not in COUNTS or not isinstance(count, int) or not 0 <= count <= _MAX_COUNT:
                 raise UsageFault(f"{name!r} is no count of a drill")
-        del self._until_ns[token]
+        del self._until_ns[token], self._pids[token]
         self._commits.record("drill.ended", {"token": token, "by": by, **counts})
         self._follow()
 
@@ -65,4 +70,6 @@ class Drills:
             self.end(token, None, {})
 
     def _follow(self) -> None:
-        self._circumstances.tokens = tuple(token.encode() for token in self._until_ns)
+        self._circumstances.tokens = tuple(
+            (token.encode(), pid) for token, pid in self._pids.items()
+        )

@@ -19,6 +19,9 @@ __all__ = ["HOLD_NS", "ProcessTable"]
 
 HOLD_NS: Final = 80_000_000
 MAX_EXITED: Final = 20_000  # processes that ended, kept for events that are still on their way
+MAX_EXITED_BYTES: Final = (
+    16 << 20
+)  # of their arguments: anybody may start thousands with 32 KiB each
 START_SLACK: Final = (
     2  # ticks between the fork event and the kernel's own start time of the same process
 )
@@ -34,7 +37,7 @@ class _Known(msgspec.Struct):
 
 
 class ProcessTable:
-    """Processes by pid, the living ones and the lately ended; bounded by MAX_EXITED ended ones.
+    """Processes by pid, the living ones and the lately ended, of these at most MAX_EXITED and MAX_EXITED_BYTES.
 
     mask: replaces secrets in one argv; called once for each process image.
     """
@@ -42,7 +45,8 @@ class ProcessTable:
     def __init__(self, mask: Callable[[tuple[bytes, ...]], tuple[tuple[bytes, ...], bool]]) -> None:
         self._mask = mask
         self._known: dict[int, _Known] = {}
-        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._ended: OrderedDict[int, int] = OrderedDict()  # pid to bytes of arguments
+        self._ended_bytes = 0
 
     def __len__(self) -> int:
         return len(self._known)
@@ -73,7 +77,7 @@ class ProcessTable:
             known.complete = _complete(facts)
             return facts
         facts = self._finish(process)
-        self._ended.pop(process.pid, None)
+        self._ended_bytes -= self._ended.pop(process.pid, 0)
         self._known[process.pid] = _Known(facts, mono_ns, complete=_complete(facts))
         return facts
 
@@ -82,10 +86,12 @@ class ProcessTable:
             known = _Known(self._finish(process), mono_ns)
             self._known[process.pid] = known
         known.ended_mono_ns = mono_ns
-        self._ended[process.pid] = None
-        self._ended.move_to_end(process.pid)
-        while len(self._ended) > MAX_EXITED:
-            old, _ = self._ended.popitem(last=False)
+        self._ended_bytes -= self._ended.pop(process.pid, 0)
+        self._ended[process.pid] = size = _argv_bytes(known)
+        self._ended_bytes += size
+        while len(self._ended) > MAX_EXITED or self._ended_bytes > MAX_EXITED_BYTES:
+            old, size = self._ended.popitem(last=False)
+            self._ended_bytes -= size
             self._known.pop(old, None)
         return known.process
 
@@ -127,17 +133,46 @@ class ProcessTable:
         if argv and not masked:
             argv, masked = self._mask(argv)
         return msgspec.structs.replace(
-            process, argv=argv, masked=masked, parents=self._parents(process.ppid, process.pid)
+            process, argv=argv, masked=masked, parents=self._parents(process)
         )
 
-    def _parents(self, ppid: int | None, pid: int) -> tuple[Parent, ...]:
-        if not ppid or ppid == pid:
+    def _parents(self, process: Process) -> tuple[Parent, ...]:
+        """The chain as this table knows it; what it does not know is taken from what process itself tells."""
+        ppid, told = process.ppid, process.parents
+        if not ppid or ppid == process.pid:
             return ()
-        known = self._known.get(ppid)
-        if known is None:
-            return (Parent(ppid, None, None),)
-        parent = known.process
-        return (Parent(ppid, parent.start, parent.exe, parent.argv), *parent.parents)[:MAX_PARENTS]
+        if not told or told[0].pid != ppid:
+            told = (Parent(ppid, None, None),)
+        unknown: list[Parent] = []
+        for step in told:
+            known = self._known.get(step.pid)
+            if known is not None and _fits(known.process, step):
+                parent = known.process
+                own = Parent(step.pid, parent.start, parent.exe, parent.argv)
+                chain = (*(_forked_of(one, own) for one in unknown), own, *parent.parents)
+                return chain[:MAX_PARENTS]
+            unknown.append(step)
+        return tuple(unknown[:MAX_PARENTS])
+
+
+def _fits(known: Process, step: Parent) -> bool:
+    """Whether a step of a chain is this process, and not one that had its number before."""
+    if step.start is None or known.start is None:
+        return True
+    return abs(step.start - known.start) <= START_SLACK
+
+
+def _forked_of(step: Parent, own: Parent) -> Parent:
+    """A fork that never ran a program of its own has its parent's command line."""
+    if step.argv is None and step.exe is not None and step.exe == own.exe:
+        return msgspec.structs.replace(step, argv=own.argv)
+    return step
+
+
+def _argv_bytes(known: _Known) -> int:
+    """Its own and of the image before.  What parents' chains share is not counted: it is held once."""
+    images = (known.process, known.earlier)
+    return sum(len(word) for one in images if one and one.argv for word in one.argv)
 
 
 def _same(known: Process, new: Process) -> bool:
@@ -160,6 +195,7 @@ def _over(new: Process, old: Process, *, new_image: bool) -> Process:
         euid=new.euid if new.euid is not None else old.euid,
         auid=new.auid if new.auid is not None else old.auid,
         cwd=new.cwd if new.cwd is not None else old.cwd,
+        parents=new.parents or old.parents,
     )
     if new_image or (new.exe is not None and new.exe != old.exe):
         return facts

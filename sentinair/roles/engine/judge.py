@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import typing
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,7 +14,6 @@ from sentinair.alerts.manager import AlertManager
 from sentinair.ipc.messages import AskHash, AskInventory, AskRescan, Batch
 from sentinair.model.alert import Joined
 from sentinair.model.event import (
-    ClockEvent,
     Event,
     FileEvent,
     GapEvent,
@@ -26,30 +26,20 @@ from sentinair.model.event import (
     WriterEvent,
 )
 from sentinair.model.ports import Detector
-from sentinair.model.process import Process
+from sentinair.model.process import Process, brief
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.hashes import Hashes
 from sentinair.roles.engine.join import ProcessTable
 from sentinair.roles.engine.rescans import compare, is_own_work
-from sentinair.store.events import LaneKey
+from sentinair.store.events import LaneKey, Stored
 from sentinair.store.gaps import gap_record, restored_record
 
 __all__ = ["Completed", "Judge"]
 
 KIND: Final[dict[type[Event], str]] = {
-    kind: str(kind.__struct_config__.tag)
-    for kind in (
-        FileEvent,
-        ProcessEvent,
-        GapEvent,
-        HashEvent,
-        WriterEvent,
-        ClockEvent,
-        TamperEvent,
-        Scanned,
-    )
+    kind: str(kind.__struct_config__.tag) for kind in typing.get_args(Stored)
 }
 MAX_UNNAMED: Final = 4096  # stored events whose writer may still become known
 UNNAMED_NS: Final = 5_000_000_000
@@ -151,6 +141,10 @@ class Judge:
             event, KIND[type(event)], source, self._own, self._own_seq, process
         )
 
+    def notice(self, event: Event) -> None:
+        """Store and judge an event the engine itself made."""
+        self._detect(event, None, self.own_event(event, "engine"))
+
     def tampered(self, found_by: str, what: str) -> None:
         """The record itself is not as it was written: an event, a record and an alert."""
         stamp = self._stamp()
@@ -246,7 +240,7 @@ class Judge:
         sha256 = event.sha256
         if sha256 is None:
             sha256 = self._hashes.of(facts)
-        event = msgspec.structs.replace(event, process=facts, sha256=sha256)
+        event = msgspec.structs.replace(event, process=brief(facts), sha256=sha256)
         event_id = self._commits.event(event, "process", source, lane, seq, None)
         if event.action == "exec" and sha256 is None:
             wanted = self._hashes.ask(facts, event_id)
@@ -269,7 +263,7 @@ class Judge:
         for event_id, mono_ns in self._unnamed.pop(facts.pid, ()):
             if self.table.find(facts.pid, facts.start, mono_ns) is not None:
                 late = WriterEvent(
-                    seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, of=event_id, process=facts
+                    seen_ns=stamp.time_ns, mono_ns=stamp.mono_ns, of=event_id, process=brief(facts)
                 )
                 self.own_event(late, "engine")
                 self._commits.alert(self._alerts.learn(event_id, facts, stamp.time_ns))

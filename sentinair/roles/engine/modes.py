@@ -105,11 +105,13 @@ class Modes:
         """How long the mode goes on, 0 or less: it is over; None: until it is changed."""
         if self._now.secs is None or self._since is None:
             return None
-        whole = self._now.secs * _NS
-        passed = stamp.time_ns - self._since.time_ns
-        if stamp.boot == self._since.boot:
-            passed = stamp.mono_ns - self._since.mono_ns
-        return whole - max(passed, 0)
+        if stamp.boot != self._since.boot:
+            # Another boot: the wall clock says once how long it was, from then on the steady one counts.
+            passed = max(stamp.time_ns - self._since.time_ns, 0)
+            self._since = msgspec.structs.replace(
+                self._since, boot=stamp.boot, mono_ns=stamp.mono_ns - passed
+            )
+        return self._now.secs * _NS - max(stamp.mono_ns - self._since.mono_ns, 0)
 
     def tick(self, stamp: Stamp) -> None:
         """Once a second."""

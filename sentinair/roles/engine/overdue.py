@@ -22,7 +22,7 @@ QUIET_NS: Final = 10_000_000_000
 
 
 class Overdue:
-    """recall: the stored event with that id, None if the record no longer has it."""
+    """Asks the detectors once a second what is over, and hands it to the alert manager."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Overdue:
         recall: Callable[[int], StoredEvent | None],
         new_id: Callable[[], str],
     ) -> None:
+        """recall: the stored event with that id, None if the record no longer has it."""
         self._commits = commits
         self._alerts = alerts
         self._recall = recall

@@ -46,7 +46,11 @@ class RefusedData(msgspec.Struct, frozen=True):
 
 
 class Panel:
-    """Raises ConfigFault if a detector can make nothing at all of its files; what it cannot use it leaves out."""
+    """All registered detectors, and the reloading of their rules.
+
+    At a start what cannot be used is left out; ConfigFault is raised only if nothing at all can be.  Later a fault in
+    any file leaves the rules read before in force.
+    """
 
     def __init__(self, makers: Mapping[str, Callable[[Ground], Detector]], ground: Ground) -> None:
         """makers: by the detector's name."""

@@ -10,10 +10,15 @@ from sentinair.model.event import ATTRIB, CREATE, DELETE, WRITE, FileEvent, File
 
 __all__ = ["compare", "is_own_work"]
 
-KEPT: Final = (b"ledger.db", b"keys/epoch")  # the agent writes these and never removes them
+KEPT: Final = (
+    b"ledger.db",
+    b"keys/epoch",
+    b"detect.msgpack",
+)  # the agent writes these and never removes them
 PASSING: Final = (
     b"ledger.db-wal",
     b"ledger.db-shm",
+    b".detect.msgpack.new",
     b"reserve",
     b"run/engine.lock",
     b"run/sensor.msgpack",

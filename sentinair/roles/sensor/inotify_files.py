@@ -84,9 +84,11 @@ class InotifyFiles:
 
     def notes(self) -> tuple[str, ...]:
         refused = self._tree.refused
-        some = tuple(f"{os.fsdecode(path)}: {why}" for path, why in list(refused.items())[:_MANY])
+        if not refused:
+            return ()
+        some = [f"{os.fsdecode(path)} ({why})" for path, why in list(refused.items())[:_MANY]]
         more = len(refused) - len(some) + self._tree.refused_more
-        return (*some, f"and {more} more") if more > 0 else some
+        return (f"not watched: {', '.join(some)}{f' and {more} more' if more > 0 else ''}",)
 
     def close(self) -> None:
         self._group.close()

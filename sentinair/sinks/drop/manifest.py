@@ -62,6 +62,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     last: int
     count: int
     complete: bool  # the sink leaves nothing out: everything since the last segment of the same chain and stream is here
+    late: bool  # after their turn: a person had them sent again, or they were refused at first
     bytes: int
     sha256: str  # 64 hex: of the segment
     blocks: tuple[str, ...]  # 32 hex each: the first half of SHA-256 of each BLOCK bytes of it

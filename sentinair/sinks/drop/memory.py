@@ -77,7 +77,8 @@ class Memory:
     def done(self, manifest: Manifest, sha256: str) -> None:
         """The segment of the intent and its manifest are in place."""
         head = BeatHead(manifest.stream, manifest.last, manifest.link)
-        self.told.heads.setdefault(manifest.chain, {})[manifest.stream] = head
+        if not manifest.late:
+            self.told.heads.setdefault(manifest.chain, {})[manifest.stream] = head
         self.told.chain, self.told.number, self.told.manifest = (
             manifest.chain,
             manifest.number,

@@ -39,8 +39,23 @@ class Limits(msgspec.Struct, frozen=True):
 class Segment:
     """Entries of one host, chain and stream, in order of seq, in a temporary file of place."""
 
-    def __init__(self, place: Place, codec: Codec, first: Entry, now: tuple[int, int]) -> None:
-        """now: wall and steady clock, ns.  Raises SinkAway."""
+    def __init__(
+        self,
+        place: Place,
+        codec: Codec,
+        first: Entry,
+        now: tuple[int, int],
+        *,
+        late: bool,
+        handed: int,
+    ) -> None:
+        """now: wall and steady clock, ns.  late: its entries come after their turn.
+        handed: how many parcels the sink had been given with the first one.
+
+        Raises SinkAway.
+        """
+        self.late = late
+        self.handed = handed
         self.host, self.chain = first.host, first.chain
         self.stream: Stream = first.stream
         self.first = first.seq

@@ -8,16 +8,17 @@ In what order a segment is put away, and what a start finds that was killed afte
     4  the manifest gets its name                      taken for done
     5  the intent is forgotten, what the cap claims is deleted
 
-deliver() takes entries into segments; holding() says which are not put away yet, and the forwarder's cursor stays
-before them.  After SinkAway the segments are dropped, and everything from there on comes again: what was put away
-meanwhile is known by its seq and left out, so the same seq is never in two files with other bytes.
+deliver() takes entries into segments; `unsure` counts those that are not put away yet.  After SinkAway the segments are
+dropped, and they come again, as they do after a restart: what was put away meanwhile is known by its seq and left out,
+so the same seq is never in two files by accident.  Once new entries have come, one of an old seq is there because a
+person wants it: it goes into a segment that says it is late.  Entries must come in order otherwise.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -47,6 +48,9 @@ from sentinair.sinks.drop.upkeep import ENDING, Received, Shelf
 __all__ = ["DropSink"]
 
 log = logging.getLogger("sentinair.drop")
+
+_Key = tuple[Stream, bool]
+"""Of an open segment: its stream, and whether it is of late entries."""
 
 
 def _nothing(_chain: str, _stream: str) -> int:
@@ -84,7 +88,10 @@ class DropSink:
         self._received = received
         self._place: Place | None = None
         self._shelf: Shelf | None = None
-        self._segments: dict[Stream, Segment] = {}
+        self.unsure = 0
+        self._handed = 0  # parcels so far
+        self._segments: dict[_Key, Segment] = {}
+        self._caught_up: set[Stream] = set()
         self._bytes = 0  # in the directory, as far as it is known
         self._spoke_mono_ns: int | None = None  # the last file
 
@@ -93,12 +100,10 @@ class DropSink:
         """Entries deleted so far to stay below the cap."""
         return self._memory.told.lost
 
-    def holding(self) -> Mapping[str, int]:
-        """Stream to the first seq that was delivered and is not put away yet; streams without such are left out."""
-        return {stream: segment.first for stream, segment in self._segments.items()}
-
     def open(self) -> None:
         self._let_go()
+        self.unsure = 0
+        self._caught_up.clear()
         self._place = place = Place(self._directory, safe(self.name), mounted=self._mounted)
         place.tidy()
         self._finish_intent(place)
@@ -110,10 +115,12 @@ class DropSink:
             for parcel in parcels:
                 self._take(parcel)
             self._cut_due(self._clock.mono_ns())
+            self._count()
 
     def idle(self, mono_ns: int) -> None:
         with self._or_let_go():
             self._cut_due(mono_ns)
+            self._count()
             if self._spoke_mono_ns is None:
                 self._spoke_mono_ns = mono_ns
             elif mono_ns - self._spoke_mono_ns >= self._limits.quiet_ns:
@@ -122,28 +129,54 @@ class DropSink:
     def close(self) -> None:
         """Puts away what it holds, if that can be done now."""
         with contextlib.suppress(SinkAway), self._or_let_go():
-            for stream in tuple(self._segments):
-                self._cut(stream)
+            for key in tuple(self._segments):
+                self._cut(key)
+            self._count()
         self._let_go()
 
     # -- entries -----------------------------------------------------------------------------------------------
 
+    def _count(self) -> None:
+        """Everything since the first parcel that is not put away is unsure."""
+        firsts = [segment.handed for segment in self._segments.values()]
+        self.unsure = self._handed - min(firsts) + 1 if firsts else 0
+
     def _take(self, parcel: Parcel) -> None:
+        self._handed += 1
         entry = parcel.entry
-        segment = self._segments.get(entry.stream)
-        if segment is not None and not segment.fits(entry):
-            self._cut(entry.stream)
-            segment = None
-        if entry.seq <= self._last(entry, segment):
+        if not parcel.body:
+            return  # this format has no place for it
+        key: _Key = entry.stream, False
+        segment = self._fitting(key, entry)
+        if entry.seq > self._last(entry, segment):
+            self._caught_up.add(entry.stream)
+        elif entry.stream not in self._caught_up:
             self.repeated += 1
             return
+        else:
+            key = entry.stream, True
+            segment = self._fitting(key, entry)
+            if segment is not None and entry.seq <= segment.last:
+                self._cut(key)
+                segment = None
         if segment is None:
-            now = self._clock.wall_ns(), self._clock.mono_ns()
-            segment = Segment(self._opened(), self._codec, entry, now)
-            self._segments[entry.stream] = segment
+            segment = self._segments[key] = self._begun(entry, late=key[1])
         segment.add(parcel)
         if segment.due(self._limits, segment.began_mono_ns):
-            self._cut(entry.stream)
+            self._cut(key)
+
+    def _fitting(self, key: _Key, entry: Entry) -> Segment | None:
+        """The open segment for entry; one of another chain is cut."""
+        segment = self._segments.get(key)
+        if segment is not None and not segment.fits(entry):
+            self._cut(key)
+            return None
+        return segment
+
+    def _begun(self, entry: Entry, *, late: bool) -> Segment:
+        now = self._clock.wall_ns(), self._clock.mono_ns()
+        place = self._opened()
+        return Segment(place, self._codec, entry, now, late=late, handed=self._handed)
 
     def _last(self, entry: Entry, segment: Segment | None) -> int:
         """The last seq of entry's chain and stream that was taken; 0: none."""
@@ -153,20 +186,25 @@ class DropSink:
         return 0 if head is None else head.last
 
     def _cut_due(self, mono_ns: int) -> None:
-        for stream, segment in tuple(self._segments.items()):
+        for key, segment in tuple(self._segments.items()):
             if segment.due(self._limits, mono_ns):
-                self._cut(stream)
+                self._cut(key)
 
     # -- segments ----------------------------------------------------------------------------------------------
 
-    def _cut(self, stream: Stream) -> None:
+    def _cut(self, key: _Key) -> None:
         """Put a segment away (see above)."""
-        place, segment = self._opened(), self._segments[stream]
+        place, segment = self._opened(), self._segments[key]
         place.check_same()
         segment.finish()
         lost = self._claimed(place, segment.bytes)
         names = segment_names(
-            segment.host, segment.chain, stream, segment.first, segment.last, self._codec.suffix
+            segment.host,
+            segment.chain,
+            segment.stream,
+            segment.first,
+            segment.last,
+            self._codec.suffix,
         )
         for _, name in zip(range(MAX_NAMES), names, strict=False):
             if place.taken(name + ENDING) or (
@@ -181,7 +219,7 @@ class DropSink:
             files = tuple(file for loss in lost for file in (loss.file, loss.file + ENDING))
             self._memory.begin(Intent(signed.decode(), seal, files))
             if place.put(segment.temporary, name, segment.bytes, segment.sha256):
-                del self._segments[stream]
+                del self._segments[key]
                 place.sync()
                 self._finish_intent(place)
                 self._bytes += segment.bytes
@@ -225,6 +263,7 @@ class DropSink:
             last=segment.last,
             count=segment.count,
             complete=self._complete,
+            late=segment.late,
             bytes=segment.bytes,
             sha256=segment.sha256,
             blocks=tuple(segment.blocks),
@@ -262,7 +301,7 @@ class DropSink:
             next_due_ns=now_ns + self._limits.quiet_ns,
             number=told.number,
             manifest=told.manifest,
-            heads=tuple(told.heads[told.chain].values()),
+            heads=tuple(told.heads.get(told.chain, {}).values()),
         )
         signed = encoded(beat)
         seal = self._signer.sign(signed, ())

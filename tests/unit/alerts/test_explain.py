@@ -207,3 +207,37 @@ def test_an_alert_of_an_older_version_is_told_by_what_it_has() -> None:
     gone = FileEvent(seen_ns=0, mono_ns=0, path=b"/x", actions=ATTRIB, absent=True)
     details = {k: v for k, v in _alert(Joined(gone, None)).details.items() if k != "file"}
     assert "it was gone when looked at" in explain(msgspec.structs.replace(alert, details=details))
+
+
+def test_an_alert_of_a_rule_without_advice_says_what_helps_with_any() -> None:
+    bare = msgspec.structs.replace(FOUND, next_steps=())
+    file = FileEvent(seen_ns=0, mono_ns=0, path=b"/etc/x", actions=ATTRIB)
+    ran = ProcessEvent(seen_ns=0, mono_ns=0, action="exec", process=WHO)
+    for event, asked in ((file, "whose file it is"), (ran, "whose program it is")):
+        alert = build(
+            bare, Joined(event, WHO), alert_id="a", event_id=1, now_ns=5, host="h", users={}
+        )
+        assert asked in " ".join(alert.next_steps)
+        assert "What to do now\n  1. " in explain(alert)
+
+
+def test_a_program_found_running_is_said_to_have_been_there_before() -> None:
+    event = ProcessEvent(seen_ns=0, mono_ns=0, action="inventory", process=WHO)
+    text = " ".join(explain(_alert(Joined(event, None))).split())
+    assert "process 7 (running already when the agent looked): bash" in text
+
+
+def test_how_to_be_spared_its_like_names_the_program() -> None:
+    text = " ".join(explain(_file()).split())
+    assert "suppressions add --like 0190-abc --program /usr/bin/bash --for 30d" in text
+    assert "suppressions add --like 0190-abc --path /root/sh" in explain(_file(None))
+
+
+def test_nobody_is_shown_how_to_be_spared_what_is_grave() -> None:
+    for grave in ({"severity": "critical"}, {"source": "gap"}, {"details": {"drill": True}}):
+        alert = msgspec.structs.replace(_file(), **grave)
+        assert "suppressions" not in explain(alert)
+
+
+def test_half_a_confidence_is_no_likelihood() -> None:
+    assert "possibly true (50%)" in explain(msgspec.structs.replace(_file(), confidence=0.5))

@@ -14,7 +14,7 @@ from sentinair.model.alert import Joined, Match
 from sentinair.model.event import Event
 from sentinair.model.process import Process
 from tests.harness.strategies import events, processes
-from tests.unit.alerts.test_manager import detection, joined
+from tests.unit.alerts.alerting import detection, joined
 
 _WORDS = st.lists(st.text(max_size=5), max_size=4, unique=True)
 
@@ -50,3 +50,16 @@ def test_another_process_makes_the_same_fingerprint() -> None:
 def told() -> str:
     found = detection(group=("User\nann", "TargetFilename\n/etc/passwd"))
     return fingerprint(found, joined()) + fingerprint(detection(), joined())
+
+
+def test_program_and_path_tell_alerts_apart_unless_the_rule_groups_otherwise() -> None:
+    one = joined(process=Process(pid=1, exe=b"/bin/a"))
+    other_exe = joined(process=Process(pid=2, exe=b"/bin/b"))
+    other_pid = joined(process=Process(pid=3, exe=b"/bin/a"))
+    plain, grouped = detection(), detection(group=("x",))
+    assert fingerprint(plain, one) == fingerprint(plain, other_pid)
+    assert fingerprint(plain, one) != fingerprint(plain, other_exe)
+    assert fingerprint(plain, one) != fingerprint(plain, joined(b"/etc/group", process=one.process))
+    assert fingerprint(grouped, one) == fingerprint(grouped, other_exe)
+    assert fingerprint(grouped, one) != fingerprint(detection(group=("x", "")), one)
+    assert len(fingerprint(plain, one)) == 32

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sentinair.errors import UsageFault
 from sentinair.model.alert import TRANSITIONS, Alert, AlertChange, Closed
-from tests.unit.alerts.test_manager import SECOND, detection, ids, joined, manager
+from tests.unit.alerts.alerting import SECOND, detection, ids, joined, manager
 
 WINDOW = 20 * SECOND
 REOPEN = 60 * SECOND

@@ -13,7 +13,7 @@ from sentinair.model.event import RENAME, WRITE, FileEvent, ProcessEvent
 from sentinair.model.process import Process
 from sentinair.model.record import Record
 from sentinair.model.suppression import Suppression, SuppressionCounted, SuppressionRemoved
-from tests.unit.alerts.test_manager import HOUR, SECOND, detection, ids, joined, manager
+from tests.unit.alerts.alerting import HOUR, SECOND, detection, ids, joined, manager
 
 BY_X = Process(pid=5, exe=b"/opt/x/bin/x", uid=1000)
 
@@ -172,6 +172,8 @@ def test_somebody_ends_a_suppression_by_the_beginning_of_its_id() -> None:
         ({"program": "/" + "x" * 1000}, "not an absolute path"),
         ({"rule": None, "path": "/**"}, "is everything"),
         ({"rule": None, "program": "/**/*"}, "is everything"),
+        ({"rule": None, "program": "/**/?*"}, "is everything"),
+        ({"rule": None, "path": "/*/**/*"}, "is everything"),
         ({"reason": " "}, "reason"),
         ({"reason": "x" * 1001}, "reason"),
         ({"expires_ns": 0}, "at most 366 days"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sentinair.cli.alerts import short_id_chars, standing, what
+from sentinair.cli.alerts import standing, what
+from sentinair.cli.output import short_id_chars
 from tests.harness.ledger import alert as ledger_alert
 from tests.unit.cli.conftest import Program
 

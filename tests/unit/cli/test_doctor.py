@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from sentinair.cli import doctor_agent, doctor_host
 from sentinair.cli.doctor_findings import Finding
 from sentinair.cli.places import Places
+from sentinair.cli.status_text import Role
 from sentinair.errors import PermissionFault
 from sentinair.model.ports import Probe
 from tests.unit.cli.conftest import Program
@@ -174,3 +176,25 @@ def test_an_engine_one_may_not_ask_is_a_warning(
 
     monkeypatch.setattr(doctor_agent, "call", refuse)
     assert only(doctor_agent.engine(Places(tmp_path, tmp_path))).level == "warn"
+
+
+def test_a_part_that_is_not_watched_is_a_warning_with_its_remedy() -> None:
+    found = doctor_agent._role("sensor", Role("running", 7, "file: not watched: /root (no)"))
+    assert (found.level, found.text) == ("warn", "pid 7, file: not watched: /root (no)")
+    assert "as root" in found.remedy
+    assert doctor_agent._role("sensor", Role("running", 7)).level == "ok"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_who_may_not_enter_the_state_gets_all_the_findings(recorded: Program) -> None:
+    recorded.state.chmod(0o700)
+    for above in recorded.state.parents[:4]:
+        above.chmod(above.stat().st_mode | 0o005)
+    os.seteuid(65534)
+    try:
+        found = examined(recorded)
+    finally:
+        os.seteuid(0)
+    assert "reserve" not in found
+    assert found["record"]["level"] == "fail"
+    assert "clock" in found

@@ -52,6 +52,62 @@ def test_a_file_that_is_there_is_never_touched(tmp_path: Path) -> None:
     path.write_text("theirs")
     with pytest.raises(FileExistsError), _act(path, "create").done():
         raise AssertionError("not reached")
+    assert path.read_text() == "theirs"
+
+
+def test_a_file_that_is_there_is_never_renamed_over(tmp_path: Path) -> None:
+    path = tmp_path / f"{TOKEN}.inert"
+    path.write_text("theirs")
+    with pytest.raises(FileExistsError), _act(path, "rename").done():
+        raise AssertionError("not reached")
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
+    assert path.read_text() == "theirs"
+
+
+def test_a_file_put_in_the_place_of_the_drilled_one_is_left(tmp_path: Path) -> None:
+    path = tmp_path / f"{TOKEN}.inert"
+    with _act(path, "create").done():
+        theirs = tmp_path / "theirs"
+        theirs.write_text("theirs")
+        theirs.rename(path)
+    assert path.read_text() == "theirs"
+
+
+def test_a_folder_somebody_made_meanwhile_is_left(tmp_path: Path) -> None:
+    class Slow(FileAct):
+        def _make(self, folder: Path) -> None:
+            folder.mkdir()
+            super()._make(folder)
+
+    act = Slow(TOKEN, tmp_path / TOKEN / "a", frozenset({"create"}))
+    with pytest.raises(FileExistsError), act.done():
+        raise AssertionError("not reached")
+    assert (tmp_path / TOKEN).is_dir()
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "victim").mkdir()
+    (tmp_path / TOKEN).symlink_to("victim")
+    with (
+        pytest.raises(OSError, match="leads elsewhere"),
+        _act(tmp_path / TOKEN / "a.rules", "create").done(),
+    ):
+        raise AssertionError("not reached")
+    assert not list((tmp_path / "victim").iterdir())
+
+
+def test_a_folder_waiting_where_a_program_is_to_be_started_is_a_trap(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    (tmp_path / TOKEN).mkdir()
+    (tmp_path / TOKEN / "tool").symlink_to(victim)
+    program = Program(TOKEN, tmp_path)
+    with program.made():
+        act = ChildAct(TOKEN, program, tmp_path, "httpd", ("tool",))
+        with pytest.raises(FileExistsError), act.done():
+            raise AssertionError("not reached")
+    assert victim.read_text() == "theirs"
+    assert (tmp_path / TOKEN / "tool").is_symlink()
 
 
 def test_a_file_that_is_to_be_deleted_is(tmp_path: Path) -> None:

@@ -153,3 +153,14 @@ def test_places_are_taken_from_the_options(tmp_path: Path) -> None:
         program.invoke(context)
         assert context.obj.config == tmp_path
         assert context.obj.state == Path("s").absolute()
+
+
+@pytest.mark.parametrize("words", [[], ["alerts"]])
+def test_a_group_alone_shows_its_help_and_not_one_escaped_line(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Usage: sentinair")
+    assert "\n  -h, --help" in told
+    assert "\\x0a" not in told

@@ -46,6 +46,16 @@ def test_a_rule_without_examples_says_that_no_drill_proves_it(program: Program) 
     assert by_id[IDS["a"]]["note"] == "not drilled: it has no example that must match"
 
 
+def test_a_rule_that_no_event_can_match_yet_says_so(program: Program) -> None:
+    add(program, "n.yml", base("a").replace("process_creation", "network_connection"))
+    by_id = {one["id"]: one for one in program.lines("rules", "list")}
+    found = by_id[IDS["a"]]
+    assert (found["status"], found["note"]) == (
+        "unfed",
+        "no monitor tells of network_connection yet",
+    )
+
+
 def test_check_counts_what_is_good(program: Program) -> None:
     assert program("rules", "check") == 0
     assert program.out.endswith("rules, 2 correlations: no fault\n")
@@ -124,3 +134,44 @@ def test_the_engine_reads_changed_rules_by_itself_and_when_asked(running: Progra
 def test_reload_tells_programs_what_judges(running: Program, words: tuple[str, ...]) -> None:
     assert running(*words) == 0
     assert set(json.loads(running.out)) == {"loaded", "correlations", "digest"}
+
+
+SILENT = """
+title: x
+id: 5b1f2f0e-2f7c-4a0e-9d53-0c3f6f0c8a99
+level: low
+logsource: {{product: linux, category: file_event}}
+detection:
+  one:
+    {where}
+    Image|endswith: /wget
+  two: {{TargetFilename|startswith: [{second}]}}
+  condition: {condition}
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "second", "condition", "reason"),
+    [
+        ("TargetFilename|startswith: [/mnt/a/, /mnt/b/]", "/mnt/a/", "one", "/mnt/a/, /mnt/b/"),
+        ("TargetFilename: /srv/*.sh", "/mnt/a/", "one or two", "/srv/, /mnt/a/"),
+        ("TargetFilename|startswith: [/mnt/a/, /etc/x]", "/mnt/a/", "one", ""),
+        ("TargetFilename|startswith: /home/", "/mnt/a/", "one", ""),
+        ("TargetFilename|startswith: /ETC/Cron", "/mnt/a/", "one", ""),
+        ("TargetFilename|endswith: /mnt/a/x", "/mnt/a/", "one", ""),
+        ("TargetFilename: /mnt/a/x", "/etc/", "one or two", ""),
+        ("TargetFilename: /etc/x", "/mnt/a/", "one and not two", ""),
+        ("TargetFilename: /etc/x", "/mnt/a/", "one and two", "/mnt/a/"),
+    ],
+)
+def test_a_rule_on_files_that_are_not_watched_is_said_to_be_silent(
+    program: Program, where: str, second: str, condition: str, reason: str
+) -> None:
+    add(program, "x.yml", SILENT.format(where=where, second=second, condition=condition))
+    assert program("rules", "check") == 0
+    said = f"x.yml: silent: files.watch has nothing under {reason}\n"
+    assert program.out.endswith(said if reason else "no fault\n")
+    (told,) = program.lines("rules", "check")
+    assert len(told["silent"]) == bool(reason)
+    noted = [one["note"] for one in program.lines("rules", "list") if one["title"] == "x"]
+    assert noted[0].startswith("silent: " if reason else "not drilled: ")

@@ -56,7 +56,7 @@ def test_what_waits_for_an_answer_and_what_is_held_back_is_said() -> None:
     alerts = {"escalated_open": 2, "suppressions": 3, "held_back": 40}
     shown = dict(status_text.rows(status_text.parse({**ANSWER, "alerts": alerts})))
     assert shown["UNANSWERED"] == "2 alerts wait for an answer for too long"
-    assert shown["suppressions"] == "3 count, 40 detections held back"
+    assert shown["suppressions"] == "3 in force, 40 detections held back"
 
 
 def test_an_engine_that_says_less_is_still_shown() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sentinair.detect.fields import FieldsView
@@ -446,20 +446,27 @@ def test_in_order_it_fires_as_a_naive_count_does(times: list[int], least: int) -
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from("1234")), max_size=40))
-def test_what_is_dropped_as_needless_changes_no_verdict(steps: list[tuple[int, str]]) -> None:
-    """Distinct values and sets of rules, against windows that keep everything."""
+@example([(0, "2"), (1, "2"), (2, "2"), (2, "3"), (11, "1"), (12, "1"), (12, "2"), (12, "3")])
+def test_what_is_dropped_as_needless_keeps_no_window_from_holding(
+    steps: list[tuple[int, str]],
+) -> None:
+    """Distinct values, against windows that keep everything; what was dropped may make one begin later."""
     steps.sort()
     subject = correlator(VALUES)
     held: list[tuple[int, str]] = []
     over = -1
     for at, image in steps:
-        fires = False
-        if at > over:
-            held = [one for one in [*held, (at, image)] if one[0] >= at - 10]
-            fires = len({value for _, value in held}) >= 3
-            if fires:
-                over, held = held[0][0] + 10, []
-        assert bool(seen(subject, at, Image=image)) is fires
+        found = seen(subject, at, Image=image)
+        if at <= over:
+            assert not found
+            continue
+        held = [one for one in [*held, (at, image)] if one[0] >= at - 10]
+        last = {value: time for time, value in held}
+        assert bool(found) is (len(last) >= 3)
+        if found:
+            begin = at - int(found[0].matches[0].value.split()[3])  # "3 values within 9 s: …"
+            assert held[0][0] <= begin <= min(last.values())
+            over, held = begin + 10, []
 
 
 @settings(max_examples=200, deadline=None)

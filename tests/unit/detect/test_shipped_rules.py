@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sentinair.detect.sigma.correlation import Correlation
 from sentinair.detect.sigma.examples import Tried, tried
 from sentinair.detect.sigma.files import read_rules
 from sentinair.detect.sigma.rule import Rule
@@ -75,7 +76,7 @@ def test_a_shipped_rule_tells_why_and_what_next_without_internet(rule: Rule) -> 
     assert any(line.startswith("Known to be harmless: ") for line in rule.why)
     assert len(rule.next_steps) >= 2
     assert not FAR.search(" ".join((*rule.next_steps, *rule.why)))
-    assert all(line.endswith((".", "`.")) for line in rule.next_steps)
+    assert all(line.endswith(".") for line in rule.next_steps)
     assert 0 < rule.confidence <= 1
 
 
@@ -87,8 +88,25 @@ def test_a_shipped_rule_names_techniques_in_the_words_of_today(rule: Rule) -> No
     assert not any(RETIRED.fullmatch(technique) for technique in rule.techniques)
 
 
+@pytest.mark.parametrize("one", READ.correlations, ids=lambda one: Path(one.file).stem)
+def test_a_shipped_correlation_tells_as_much_as_a_rule(one: Correlation) -> None:
+    head = one.head
+    assert (head.author, head.license) == ("Sentinair", "Apache-2.0")
+    assert head.description.endswith(".")
+    assert head.harmless
+    assert len(one.why) >= 2
+    assert len(one.next_steps) >= 2
+    assert all(line.endswith(".") for line in one.next_steps)
+    assert not FAR.search(" ".join((*one.next_steps, *one.why)))
+    assert 0 < one.confidence <= 1
+    assert head.techniques
+    assert set(head.tactics) <= TACTICS
+    assert not any(RETIRED.fullmatch(technique) for technique in head.techniques)
+
+
 def test_no_two_shipped_rules_have_the_same_title() -> None:
-    assert max(Counter(rule.title for rule in RULES).values()) == 1
+    titles = [rule.title for rule in RULES] + [one.head.title for one in READ.correlations]
+    assert max(Counter(titles).values()) == 1
 
 
 def test_the_catalogue_says_level_and_techniques_as_the_rules_do() -> None:

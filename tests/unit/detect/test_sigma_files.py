@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinair.detect.ground import Ground
+from sentinair.detect.sigma.apart import read_apart
 from sentinair.detect.sigma.detector import detector
 from sentinair.detect.sigma.files import read_rule, read_rules
-from sentinair.detect.sigma.nodes import MAX_BYTES
+from sentinair.detect.sigma.nodes import MAX_BYTES, MAX_FAULTS
 from sentinair.detect.sigma.rule import items
 from sentinair.errors import ConfigFault
 
@@ -209,7 +210,21 @@ def test_attack_tags_and_references_are_taken_over() -> None:
     assert rule.tactics == ("privilege-escalation",)
     assert rule.category == "privilege-escalation"
     assert rule.link == "https://a/b"
-    assert rule.why == ("Known to be harmless: none known.",)
+    assert rule.why == ("Who wrote the rule knows of no harmless cause.",)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[Unknown]", "Who wrote the rule knows of no harmless cause."),
+        ("Unlikely", "A harmless cause is unlikely, says who wrote the rule."),
+        ("[Unknown, Backups.]", "Known to be harmless: Backups."),
+        ("[Backups of home, Copies.]", "Known to be harmless: Backups of home; Copies."),
+    ],
+)
+def test_what_is_said_of_harmless_causes_reads_as_a_sentence(given: str, said: str) -> None:
+    rule, found = read_rule((GOOD + f"falsepositives: {given}\n").encode(), "r.yml")
+    assert (found, rule is not None and rule.why) == ([], (said,))
 
 
 @given(st.binary(max_size=200))
@@ -243,3 +258,51 @@ def test_faults_of_placeholders_have_their_line_too(tmp_path: Path) -> None:
     assert str(other).startswith(f"{tmp_path}/placeholders.yml:2: null stands for")
     (tmp_path / "placeholders.yml").write_text("- a\n")
     assert "a map of names" in str(read_rules(tmp_path).faults[0])
+
+
+@pytest.mark.parametrize(
+    "detection",
+    [
+        "".join(f"  s{n}:\n    Image: x\n" for n in range(1000))
+        + f"  condition: {' or '.join(['1 of them'] * 1000)}\n",
+        f"  s:\n    Image: [{', '.join(map(str, range(1000)))}]\n"
+        f"  condition: {' and '.join(['s'] * 1000)}\n",
+        "  s:\n    CommandLine|windash|contains:\n"
+        + "".join(f"      - '{' -a' * 60} {n}'\n" for n in range(1000))
+        + "  condition: s\n",
+        "".join(f"  s{n}:\n    Image: x\n" for n in range(1000))
+        + "  condition: s1\nsentinair:\n  adjust:\n"
+        + "    - {condition: 1 of them, level: low}\n" * 1000,
+        "".join(f"  s{n}:\n    Image: x\n" for n in range(1000))
+        + f"  condition: [{', '.join(['1 of them'] * 1000)}]\n",
+    ],
+    ids=["them", "one long list", "dashes", "adjust", "list of conditions"],
+)
+def test_a_rule_that_unfolds_to_millions_of_comparisons_is_refused(detection: str) -> None:
+    found = faults(HEAD + "detection:\n" + detection)
+    assert found
+    assert "compares more than" in found[0]
+
+
+def test_a_long_list_of_plain_values_is_no_such_rule() -> None:
+    values = "".join(f"      - x{n}\n" for n in range(15_000))
+    assert detection(f"  s:\n    CommandLine|contains:\n{values}  condition: s\n") == []
+
+
+def test_a_file_that_is_no_rule_at_all_does_not_fill_the_screen(tmp_path: Path) -> None:
+    (tmp_path / "words.yml").write_text("a:\n" * 20_000)
+    read = read_rules(tmp_path)
+    assert len(read.faults) == MAX_FAULTS + 1
+    assert "more faults" in read.faults[-1].what
+
+
+def test_a_name_that_is_no_text_is_one_fault_and_the_other_rules_judge_on(tmp_path: Path) -> None:
+    (tmp_path / "good.yml").write_text(GOOD)
+    (tmp_path / os.fsdecode(b"\xff.yml")).write_text(GOOD)
+    (tmp_path / os.fsdecode(b"\xfe.yml")).write_text("[")
+    told = read_apart(tmp_path)
+    assert [rule.file for rule in told.rules] == [f"{tmp_path}/good.yml"]
+    assert [fault.where for fault in told.faults] == [
+        f"{tmp_path}/\\xfe.yml",
+        f"{tmp_path}/\\xff.yml",
+    ]

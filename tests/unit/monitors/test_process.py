@@ -9,7 +9,7 @@ import msgspec
 from sentinair.kernel import procfs
 from sentinair.kernel.cnproc import Exec, Exit, Fork, Lost, Raw, Uid
 from sentinair.model.event import GapEvent, ProcessEvent
-from sentinair.model.process import FileId, Process
+from sentinair.model.process import MAX_PARENTS, FileId, Parent, Process
 from sentinair.monitors.process import ProcessMonitor, completed
 
 SHELL = Process(
@@ -178,3 +178,48 @@ def test_a_look_without_a_start_takes_the_known_one() -> None:
     whole = completed(found, Process(pid=1, start=11, ppid=3, uid=4, auid=5, euid=6))
     assert (whole.start, whole.ppid, whole.uid, whole.auid, whole.euid) == (11, 3, 4, 5, 6)
     assert whole.exe == b"/x"
+
+
+def test_a_fork_that_never_ran_a_program_of_its_own_is_named_as_parent() -> None:
+    machine = Machine(SHELL)
+    watch = monitor(machine)
+    began = procfs.ticks_of(NS)
+    machine.there[102] = msgspec.structs.replace(SHELL, pid=102, ppid=101, start=began)
+    event = only(watch.take([Fork(NS, 100, 101), Fork(NS, 101, 102), Exec(NS + 1, 102)]))
+    worker, server = event.process.parents
+    assert worker == Parent(101, began, b"/bin/sh")
+    assert server == Parent(100, 50, b"/bin/sh")
+
+
+def test_a_parent_an_event_told_of_is_not_told_again() -> None:
+    machine = Machine(SHELL, msgspec.structs.replace(SHELL, pid=101, ppid=100))
+    watch = monitor(machine)
+    first, second, third = (
+        event.process.parents
+        for event in watch.take(
+            [Exec(NS, 101), Fork(NS, 101, 102), Exec(NS + 1, 102), Exit(NS, 102, 0)]
+        )
+        if isinstance(event, ProcessEvent)
+    )
+    assert (first, second, third) == ((), (), ())
+
+
+def test_a_fork_that_ended_is_no_parent_of_a_later_process_with_its_number() -> None:
+    watch = monitor(Machine(SHELL))
+    watch.take([Fork(NS, 100, 101), Exit(NS, 101, 0)])
+    assert watch._untold == set()
+
+
+def test_a_long_line_of_forks_is_cut() -> None:
+    watch = monitor(Machine(SHELL))
+    forks: list[Raw] = [Fork(NS, pid, pid + 1) for pid in range(100, 140)]
+    event = only(watch.take([*forks, Exec(NS + 1, 140)]))
+    assert [parent.pid for parent in event.process.parents] == list(
+        range(139, 139 - MAX_PARENTS, -1)
+    )
+
+
+def test_what_is_untold_is_bounded_with_the_table() -> None:
+    watch = monitor(Machine(SHELL), max_known=10)
+    watch.take([Fork(NS, 100, pid) for pid in range(200, 300)])
+    assert watch._untold == set(range(290, 300))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sentinair.model.process import Process
-from sentinair.roles.engine.join import MAX_EXITED, REUSE_NS, ProcessTable
+from sentinair.model.process import Parent, Process
+from sentinair.roles.engine.join import MAX_EXITED, MAX_EXITED_BYTES, REUSE_NS, ProcessTable
 
 
 def plain(argv: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], bool]:
@@ -150,3 +150,58 @@ def test_what_an_inventory_does_not_find_has_ended() -> None:
     assert known.find(20, None, 6 + REUSE_NS) is None
     assert known.find(30, None, 6 + REUSE_NS) is not None
     assert known.find(40, None, 6 + REUSE_NS) is not None
+
+
+def test_a_fork_nobody_told_of_joins_the_chain_with_its_parents_command() -> None:
+    known = table()
+    known.learn(
+        process(5, start=10, exe=b"/usr/sbin/httpd", argv=(b"httpd", b"secret"), ppid=1),
+        1,
+        action="exec",
+    )
+    told = (Parent(6, 20, b"/usr/sbin/httpd"), Parent(5, 10, b"/usr/sbin/httpd"))
+    shell = known.learn(process(7, start=30, ppid=6, parents=told), 2, action="exec")
+    assert [(one.pid, one.exe, one.argv) for one in shell.parents] == [
+        (6, b"/usr/sbin/httpd", (b"httpd", b"***")),
+        (5, b"/usr/sbin/httpd", (b"httpd", b"***")),
+        (1, None, None),
+    ]
+
+
+def test_a_told_parent_is_not_taken_for_one_that_had_its_number_before() -> None:
+    known = table()
+    known.learn(process(6, start=10, exe=b"/bin/old"), 1, action="exec")
+    known.learn(process(6, start=10, exe=b"/bin/old"), 2, action="exit")
+    child = known.learn(
+        process(7, start=9_005, ppid=6, parents=(Parent(6, 9_000, b"/bin/new"),)), 3, action="exec"
+    )
+    assert child.parents == (Parent(6, 9_000, b"/bin/new"),)
+
+
+def test_told_parents_outlast_a_change_of_user() -> None:
+    known = table()
+    known.learn(process(7, ppid=6, parents=(Parent(6, 50, b"/bin/sh"),)), 1, action="exec")
+    after = known.learn(process(7, ppid=6, uid=33), 2, action="setid")
+    assert after.parents == (Parent(6, 50, b"/bin/sh"),)
+
+
+def test_long_arguments_of_processes_that_ended_do_not_fill_the_memory() -> None:
+    known = table()
+    size = 32 << 10
+    fitting = MAX_EXITED_BYTES // size
+    for pid in range(10, 10 + 2 * fitting):
+        known.learn(process(pid, argv=(b"x" * size,)), pid, action="exec")
+        known.learn(process(pid), pid, action="exit")
+    assert len(known) == fitting
+    assert known.find(10, None, 11) is None
+    assert known.find(10 + 2 * fitting - 1, None, 5000) is not None
+
+
+def test_a_pid_that_is_used_again_and_again_is_counted_once() -> None:
+    known = table()
+    for start in range(2 * MAX_EXITED_BYTES >> 15):
+        known.learn(process(10, start=start * 100, argv=(b"x" * (32 << 10),)), start, action="exec")
+        known.learn(process(10, start=start * 100), start, action="exit")
+    known.learn(process(11), 5000, action="exec")
+    known.learn(process(11), 5000, action="exit")
+    assert known.find(10, None, 5000) is not None

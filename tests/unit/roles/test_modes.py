@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sentinair.errors import PermissionFault, UsageFault
 from sentinair.model.alert import Alert, Detection, Joined
 from sentinair.model.event import CREATE, RENAME, WRITE, FileEvent, FileState
-from sentinair.model.process import Process
+from sentinair.model.process import Parent, Process
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.drills import MAX_NS
 from sentinair.roles.engine.modes import Modes
@@ -127,6 +127,10 @@ def test_a_clock_set_back_makes_no_maintenance_longer(tmp_path: Path) -> None:
     left = bed.modes.left_ns(replace(back, boot="1" * 32))
     assert left is not None
     assert left <= HOUR_NS
+    # And it runs down on the steady clock, though the wall clock says that nothing has begun yet.
+    hour_on = replace(back, boot="1" * 32, mono_ns=back.mono_ns + HOUR_NS)
+    bed.modes.tick(hour_on)
+    assert bed.modes.name == "observe"
     bed.close()
 
 
@@ -195,6 +199,19 @@ def test_only_what_a_drill_said_before_is_its_own(tmp_path: Path) -> None:
     (ended,) = bed.records("drill.ended")
     assert isinstance(ended, dict)
     assert ended["came"] == 2
+    bed.close()
+
+
+def test_a_stranger_who_uses_the_token_of_a_drill_is_no_drill(tmp_path: Path) -> None:
+    bed = Bed(tmp_path)
+    bed.spine.drills.begin(TOKEN, "uid 0 (root)", 77)
+    path = b"/etc/" + TOKEN.encode()
+    above = (Parent(78, None, None), Parent(77, None, None), Parent(1, None, None))
+    stranger = _raise(bed, path=path + b"-1", process=Process(pid=9, exe=b"/bin/x"))
+    assert "drill" not in stranger.details
+    for number, process in enumerate((Process(pid=77), Process(pid=9, parents=above), None)):
+        marked = _raise(bed, path=path + b"-2%d" % number, process=process)
+        assert marked.details["drill_token"] == TOKEN
     bed.close()
 
 

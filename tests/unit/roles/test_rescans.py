@@ -127,6 +127,8 @@ def in_state(name: bytes, state: FileState | None) -> FileEvent:
         (b"ledger.db-wal", None, True),
         (b"keys/epoch", replace(FILE, mode=0o100600), True),
         (b"run/control.sock", SOCKET, True),
+        (b"detect.msgpack", replace(FILE, mode=0o100600), True),
+        (b"detect.msgpack", None, False),
         (b"ledger.db", None, False),
         (b"keys/epoch", None, False),
         (b"keys/enrolment.pub", FILE, False),

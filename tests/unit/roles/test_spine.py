@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from sentinair.detect.gaps import GapDetector
 from sentinair.errors import DataFault
@@ -266,6 +267,31 @@ def test_a_writer_that_execs_knows_is_joined(bed: Bed) -> None:
     (stored,) = bed.events("file")
     assert stored.process is not None
     assert stored.process.exe == b"/usr/bin/touch"
+
+
+def test_a_shell_with_a_long_script_does_not_fill_the_record_by_its_children(bed: Bed) -> None:
+    sensor, execs = bed.connect(), bed.connect("execs")
+    sensor.hello()
+    execs.hello()
+    script = (b"sh", b"-c", b"x" * (32 << 10))
+    shells = [
+        replace(exec_of(pid), process=replace(exec_of(pid).process, ppid=pid - 1, argv=script))
+        for pid in range(56, 60)
+    ]
+    children = [
+        replace(exec_of(pid, action=action), process=replace(exec_of(pid).process, ppid=59))
+        for pid in range(60, 70)
+        for action in ("exec", "exit")
+    ]
+    execs.batch([*shells, *children], lane="vital", source="cnproc")
+    sensor.batch([file(b"/etc/a", pid=60)])
+    stored = bed.events("process")
+    own, theirs = stored[:4], stored[4:]
+    assert all(len(msgspec.msgpack.encode(one.event)) > 32 << 10 for one in own)
+    assert len(theirs) == 20
+    assert all(len(msgspec.msgpack.encode(one.event)) < 4096 for one in theirs)
+    (changed,) = bed.events("file")
+    assert len(msgspec.msgpack.encode(changed.process)) < 4096
 
 
 def test_an_unknown_writer_is_waited_for_and_everything_behind_it_in_its_lane(bed: Bed) -> None:

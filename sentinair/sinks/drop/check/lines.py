@@ -75,7 +75,7 @@ def _judge_sink(
             what = f"what comes before it, number {said['number'] - 1}{gap}"
             drop.find("missing", one.name, what, after if gap else None)
         taken[previous] = one
-        _judge_step(drop, one, None if line is None else line.last)
+        _judge_step(drop, one, None if line is None or said["late"] else line.last)
         if line is None:
             line = lines[f"{name} {one.line}"] = _begun(said)
         line.last = max(line.last, said["last"])
@@ -106,7 +106,7 @@ def _judge_step(drop: Drop, one: Signed, end: int | None) -> None:
     first, last = said["first"], said["last"]
     if not 0 < said["count"] <= last - first + 1 or said["bytes"] < 0:
         drop.find("corrupted", one.name, f"says {said['count']} of {first} to {last}", first)
-    elif said["complete"] and said["count"] != last - first + 1:
+    elif said["complete"] and not said["late"] and said["count"] != last - first + 1:
         what = f"{last - first + 1 - said['count']} entries between {first} and {last}"
         drop.find("missing", one.name, what, first)
     if end is not None and first <= end:

@@ -20,7 +20,7 @@ SAID = (
     *((name, TEXT) for name in ("host", "chain", "sink", "stream", "file", "sha256", "codec")),
     *(
         (name, NUMBER)
-        for name in ("number", "first", "last", "count", "bytes", "complete", "made_ns")
+        for name in ("number", "first", "last", "count", "bytes", "complete", "late", "made_ns")
     ),
     *((name, LIST) for name in ("blocks", "lost")),
     *((name, MAYBE) for name in ("previous", "links")),

@@ -32,7 +32,7 @@ _LAST_NS: Final = 253_402_300_800 * 10**9 - 1  # the end of year 9999
 
 
 def text(value: object) -> str | None:
-    """value as one line of safe text, at most TEXT characters (codecs.cut.fit, of value itself); None stays None.
+    """value as one line of safe text, at most TEXT characters (codecs.cut.fit, of that text, as in NDJSON); None stays None.
 
     What no text is shows as Python writes it, an integer of more than 4,000 digits in hexadecimal.
     """
@@ -41,7 +41,7 @@ def text(value: object) -> str | None:
     if type(value) is str and len(value) <= TEXT and value.isprintable():
         return value  # nothing that shown() escapes is printable (Unicode categories Cc, Cf, Cs, Zl, Zp)
     if isinstance(value, str):
-        return fit(shown(value), TEXT, value)
+        return fit(shown(value), TEXT)
     if isinstance(value, bytes):
         return fit(shown(value), TEXT)
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 13_000:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -130,10 +130,6 @@ class Sink(Protocol):
     """
 
     name: str  # as the administrator called it
-    unsure: int
-    """How many of the parcels last delivered may still be lost: in an open file, or on a connection without answers.
-
-    They come again after a SinkAway and after a restart; a cursor never passes them.  open() makes it 0."""
 
     def open(self) -> None:
         """Connects, or looks whether the place is there.  Called again after each SinkAway."""
@@ -141,6 +137,14 @@ class Sink(Protocol):
 
     def deliver(self, parcels: Sequence[Parcel]) -> None:
         """All of them are on the far side, as far as it can tell, when this returns.  Raises SinkRefused, SinkAway."""
+        ...
+
+    def holding(self) -> Mapping[str, int]:
+        """Stream to the first seq that was delivered and may still be lost; streams without such are left out.
+
+        In an open file, or on a connection without answers.  A cursor never passes them, so they come again after a
+        restart, and after a SinkAway, when nothing is held any more.
+        """
         ...
 
     def idle(self, mono_ns: int) -> None:

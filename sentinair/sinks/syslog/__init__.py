@@ -2,4 +2,5 @@
 
 transport   datagrams, TCP, TLS
 sink        envelopes, and what is sent again after a connection broke
+made        from the options of sinks.yaml to a sink
 """

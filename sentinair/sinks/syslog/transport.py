@@ -41,6 +41,10 @@ class Transport(Protocol):
         """All frames are with the kernel when this returns."""
         ...
 
+    def check(self) -> None:
+        """Whether the receiver is still there, as far as it can be told without a message."""
+        ...
+
     def close(self) -> None:
         """Waits at most FLUSH_SECS for what is on its way; raises nothing."""
         ...
@@ -72,6 +76,9 @@ class Datagrams:
                 OSError
             ) as fault:  # of a connected UDP socket also: the last datagram found no receiver
                 raise self._away(fault) from fault
+
+    def check(self) -> None:
+        """Nothing can be told of datagrams."""
 
     def close(self) -> None:
         if self._socket is not None:
@@ -133,6 +140,16 @@ class Stream:
                 connection.sendall(piece)
         except OSError as fault:
             raise self._away(fault) from fault
+
+    def check(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            ended = self._has_ended(self._socket)
+        except OSError as fault:
+            raise self._away(fault) from fault
+        if ended:
+            raise SinkAway("the receiver closed the connection", where=self._where)
 
     def _has_ended(self, connection: socket.socket) -> bool:
         """Whether the receiver has said that it reads no more.  A syslog receiver says nothing else."""

@@ -215,14 +215,15 @@ class Station:
 
     def restart(self, *, killed: bool = False) -> None:
         """The forwarder ends and begins again; what was not put away comes again."""
+        held = self.sink.holding()
         if killed:
-            unsure = self.sink.unsure
             self.crash()
         else:
             self.sink.close()
-            unsure = self.sink.unsure
+            held = self.sink.holding()
         self.sink = self.opened()
-        self.sink.deliver(parcels(self.sent[len(self.sent) - unsure :], self.codec))
+        again = [entry for entry in self.sent if entry.seq >= held.get(entry.stream, 1 << 62)]
+        self.sink.deliver(parcels(again, self.codec))
 
     def crash(self) -> None:
         """What the kernel does with a process that is killed: its descriptors are closed, nothing else."""

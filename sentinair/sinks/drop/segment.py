@@ -47,15 +47,9 @@ class Segment:
         now: tuple[int, int],
         *,
         late: bool,
-        handed: int,
     ) -> None:
-        """now: wall and steady clock, ns.  late: its entries come after their turn.
-        handed: how many parcels the sink had been given with the first one.
-
-        Raises SinkAway.
-        """
+        """now: wall and steady clock, ns.  late: its entries come after their turn.  Raises SinkAway."""
         self.late = late
-        self.handed = handed
         self.host, self.chain = first.host, first.chain
         self.stream: Stream = first.stream
         self.first = first.seq

@@ -8,7 +8,7 @@ In what order a segment is put away, and what a start finds that was killed afte
     4  the manifest gets its name                      taken for done
     5  the intent is forgotten, what the cap claims is deleted
 
-deliver() takes entries into segments; `unsure` counts those that are not put away yet.  After SinkAway the segments are
+deliver() takes entries into segments; holding() tells which are not put away yet.  After SinkAway the segments are
 dropped, and they come again, as they do after a restart: what was put away meanwhile is known by its seq and left out,
 so the same seq is never in two files by accident.  Once new entries have come, one of an old seq is there because a
 person wants it: it goes into a segment that says it is late.  Entries must come in order otherwise.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -88,8 +88,6 @@ class DropSink:
         self._received = received
         self._place: Place | None = None
         self._shelf: Shelf | None = None
-        self.unsure = 0
-        self._handed = 0  # parcels so far
         self._segments: dict[_Key, Segment] = {}
         self._caught_up: set[Stream] = set()
         self._bytes = 0  # in the directory, as far as it is known
@@ -100,9 +98,15 @@ class DropSink:
         """Entries deleted so far to stay below the cap."""
         return self._memory.told.lost
 
+    def holding(self) -> Mapping[str, int]:
+        """Stream to the first seq in a segment that is not put away; empty after SinkAway: then they must come again."""
+        firsts: dict[str, int] = {}
+        for (stream, _), segment in self._segments.items():
+            firsts[stream] = min(segment.first, firsts.get(stream, segment.first))
+        return firsts
+
     def open(self) -> None:
         self._let_go()
-        self.unsure = 0
         self._caught_up.clear()
         self._place = place = Place(self._directory, safe(self.name), mounted=self._mounted)
         place.tidy()
@@ -115,12 +119,10 @@ class DropSink:
             for parcel in parcels:
                 self._take(parcel)
             self._cut_due(self._clock.mono_ns())
-            self._count()
 
     def idle(self, mono_ns: int) -> None:
         with self._or_let_go():
             self._cut_due(mono_ns)
-            self._count()
             if self._spoke_mono_ns is None:
                 self._spoke_mono_ns = mono_ns
             elif mono_ns - self._spoke_mono_ns >= self._limits.quiet_ns:
@@ -131,18 +133,11 @@ class DropSink:
         with contextlib.suppress(SinkAway), self._or_let_go():
             for key in tuple(self._segments):
                 self._cut(key)
-            self._count()
         self._let_go()
 
     # -- entries -----------------------------------------------------------------------------------------------
 
-    def _count(self) -> None:
-        """Everything since the first parcel that is not put away is unsure."""
-        firsts = [segment.handed for segment in self._segments.values()]
-        self.unsure = self._handed - min(firsts) + 1 if firsts else 0
-
     def _take(self, parcel: Parcel) -> None:
-        self._handed += 1
         entry = parcel.entry
         if not parcel.body:
             return  # this format has no place for it
@@ -176,7 +171,7 @@ class DropSink:
     def _begun(self, entry: Entry, *, late: bool) -> Segment:
         now = self._clock.wall_ns(), self._clock.mono_ns()
         place = self._opened()
-        return Segment(place, self._codec, entry, now, late=late, handed=self._handed)
+        return Segment(place, self._codec, entry, now, late=late)
 
     def _last(self, entry: Entry, segment: Segment | None) -> int:
         """The last seq of entry's chain and stream that was taken; 0: none."""

@@ -11,7 +11,16 @@ from sentinair.errors import Fault
 from sentinair.model.alert import Detection, Joined
 from sentinair.model.entry import Entry, Parcel
 
-__all__ = ["Clock", "Codec", "Detector", "FromRules", "Keeper", "Probe", "Reading", "Sink"]
+__all__ = [
+    "Clock",
+    "Codec",
+    "Detector",
+    "FromRules",
+    "Keeper",
+    "Probe",
+    "Reading",
+    "Sink",
+]
 
 
 class Probe(msgspec.Struct, frozen=True):

@@ -43,6 +43,7 @@ RECORD_KINDS: Final = (
     "mode.changed",
     "drill.started",
     "drill.ended",
+    "manifest.signed",
     "sink.refused",
     "sink.replayed",
     "sink.paused",

@@ -29,7 +29,7 @@ from sentinair.store.ledger import Draft, of_kind, read_head
 from sentinair.store.payload import BatchData
 from sentinair.store.sinks import project_sink, write_positions
 
-__all__ = ["Committed", "Session", "all_data", "connect", "last_data"]
+__all__ = ["Committed", "Session", "Unsure", "all_data", "connect", "last_data"]
 
 PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -50,6 +50,16 @@ class Committed(msgspec.Struct, frozen=True):
     last_seq: int
     first_id: int
     last_id: int
+
+
+class Unsure(msgspec.Struct, frozen=True):
+    """A commit that failed in its last step: where the chain ends if it is in the file, and what it was given."""
+
+    head: Head
+    events: int
+    alerts: int
+    records: int
+    found: int
 
 
 class _Body(msgspec.Struct):

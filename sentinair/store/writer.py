@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
 from sentinair.errors import RecordGone, SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange, Closed
 from sentinair.model.delivery import Position
@@ -31,23 +29,14 @@ from sentinair.store.events import LaneKey, Pending
 from sentinair.store.faults import is_full, write_fault
 from sentinair.store.files import Found
 from sentinair.store.gaps import GapRow, gap_rows
+from sentinair.store.keys import KeyRing
 from sentinair.store.opening import Opened, connect_checked, open_session
 from sentinair.store.reserve import Reserve
 from sentinair.store.schema import MIGRATIONS, VERSION, Migration
 from sentinair.store.seal import Sealer, start_chain
-from sentinair.store.session import Committed, Session
+from sentinair.store.session import Committed, Session, Unsure
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
-
-
-class _Unsure(msgspec.Struct, frozen=True):
-    """A commit that failed in its last step: where the chain ends if it is in the file, and what it was given."""
-
-    head: Head
-    events: int
-    alerts: int
-    records: int
-    found: int
 
 
 class Store:
@@ -75,7 +64,7 @@ class Store:
         self._reserve = Reserve(state, settings.reserve_bytes)
         self._reserve.make()
         self._next_id = session.events.next_id
-        self._unsure: _Unsure | None = None
+        self._unsure: Unsure | None = None
 
     @classmethod
     def open(
@@ -114,6 +103,16 @@ class Store:
     def chain(self) -> str:
         """Chain id, 32 hexadecimal digits."""
         return self._sealer.ring.chain
+
+    @property
+    def ring(self) -> KeyRing:
+        """What signs now."""
+        return self._sealer.ring
+
+    @property
+    def last_event_id(self) -> int:
+        """Of the events on disk; 0: there is none."""
+        return self._live().events.next_id - 1
 
     @property
     def unclean(self) -> bool:
@@ -165,7 +164,7 @@ class Store:
                 result = session.write(draft, events, alerts, records, *rest)
                 sealed = self._sealer.add_to(session, draft)
                 counts = (len(events), len(alerts), len(records), len(found))
-                self._unsure = _Unsure(draft.head, *counts)
+                self._unsure = Unsure(draft.head, *counts)
             self._unsure = None
             sealed()
         self.seal(stamp)
@@ -314,7 +313,7 @@ class Store:
             self._next_id = max(self._next_id, self._session.events.next_id)
         return self._session
 
-    def _settle(self, session: Session) -> _Unsure | None:
+    def _settle(self, session: Session) -> Unsure | None:
         """If the commit that failed last is in the file after all, make it durable and return what it held."""
         unsure = self._unsure
         if unsure is not None and session.head == unsure.head:

@@ -12,6 +12,7 @@ from sentinair.ipc.messages import AskRescan
 from sentinair.ipc.sockets import Peer
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.alert_answers import AlertAnswers
+from sentinair.roles.engine.drop_answers import DropAnswers
 from sentinair.roles.engine.modes import params_of
 from sentinair.roles.engine.requests import Handler, name_of, text_param
 from sentinair.roles.engine.sink_answers import SinkAnswers
@@ -40,6 +41,7 @@ class Answers:
         return {
             "status": self.status,
             **AlertAnswers(self._spine, self._stamp).handlers(),
+            **DropAnswers(self._spine, self._engine.state).handlers(),
             "rescan": self.rescan,
             "db.backup": self.backup,
             **SinkAnswers(self._spine).handlers(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -18,6 +19,8 @@ __all__ = ["LEDGER", "claim", "is_claimed", "make_state", "open_as_reader", "ope
 LEDGER: Final = "ledger.db"
 LOCK: Final = "run/engine.lock"
 EPOCH: Final = "keys/epoch"
+_OPENING_SECS: Final = 1.0  # an engine takes far less to open its record anew
+_PAUSE_SECS: Final = 0.02
 
 
 def make_state(state: Path) -> None:
@@ -96,11 +99,16 @@ def open_as_reader(database: Path) -> sqlite3.Connection:
     may, and chowns them for root (os_unix.c, robustFchown).
     """
     if os.geteuid() == 0 and database.is_file():
-        try:
-            with mere_reader(database.stat().st_gid):
-                return open_read_only(database)
-        except (SentinairError, OSError):
-            pass  # no engine has left -shm: then with all rights, and nobody watches
+        end = time.monotonic() + _OPENING_SECS
+        while True:
+            try:
+                with mere_reader(database.stat().st_gid):
+                    return open_read_only(database)
+            except (SentinairError, OSError):
+                # No -shm.  An engine that lives is about to make it, and must not meet one of root's at that moment.
+                if not is_claimed(database.parent) or time.monotonic() > end:
+                    break
+            time.sleep(_PAUSE_SECS)
     return open_read_only(database)
 
 

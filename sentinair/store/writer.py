@@ -252,15 +252,23 @@ class Store:
     def backup(self, target: Path) -> dict[str, object]:
         """An exact copy of the database as of now (https://www.sqlite.org/backup.html); target must not exist.
 
-        Returns {path, bytes, seq}.  Raises StorageFault.
+        Returns {path, bytes, seq}.  Raises StorageFault; the record itself is not touched by what is wrong with target.
         """
         with self._guard():
+            session = self._live()
+        try:
             file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
             os.close(file)
             with contextlib.closing(sqlite3.connect(target)) as copy:
-                self._live().connection.backup(copy)
+                session.connection.backup(copy)
             size = target.stat().st_size
-            return {"path": str(target), "bytes": size, "seq": self._live().head.seq}
+        except (OSError, sqlite3.Error) as fault:
+            raise StorageFault(
+                f"the copy cannot be written: {getattr(fault, 'strerror', None) or fault}",
+                where=str(target),
+                remedy="see space and rights there",
+            ) from fault
+        return {"path": str(target), "bytes": size, "seq": session.head.seq}
 
     def abandon(self) -> None:
         """Let go of file and lock as they are: for who opens it again."""

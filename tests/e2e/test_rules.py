@@ -23,7 +23,7 @@ title: Marked program
 name: marked
 logsource: {product: linux, category: process_creation}
 detection:
-  s: {CommandLine|contains: MARK}
+  s: {CommandLine|contains: MARK-7f3a2c}
   condition: s
 ---
 title: Marked file
@@ -77,7 +77,7 @@ def put(agent: Agent, name: str, content: str) -> Path:
 
 
 def run() -> None:
-    subprocess.run(["/bin/true", "MARK"], check=True)
+    subprocess.run(["/bin/true", "MARK-7f3a2c"], check=True)
 
 
 def titles(agent: Agent) -> dict[str, Any]:
@@ -103,7 +103,10 @@ def test_correlations_count_real_events_over_a_change_of_rules_and_a_restart(age
     put(
         agent,
         "other.yml",
-        COUNTED.split("---", maxsplit=1)[0].replace("marked", "other").replace("MARK", "OTHER"),
+        COUNTED.split("---", maxsplit=1)[0]
+        .replace("Marked", "Other")
+        .replace("marked", "other")
+        .replace("MARK", "OTHER"),
     )
     assert wait_for(lambda: status(agent)["loaded"] == before + 3, 15) is not None
     run()

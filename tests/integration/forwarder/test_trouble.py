@@ -164,7 +164,11 @@ def test_what_the_forwarder_writes_below_the_state_makes_no_event_and_no_alert(
         (outlet.watched / "last").touch()
         assert wait_for(lambda: agent.stored.holds("file", b"/last", 0), 20.0) is not None
         assert not agent.stored.holds("file", outlet.file.name.encode(), 0)
-        assert [a.title for a in agent.stored.alerts() if a.category == "tamper"] == []
+        assert [
+            (a.title, a.filename, a.process, a.details["event"])
+            for a in agent.stored.alerts()
+            if a.category == "tamper"
+        ] == []
         (outlet.file.parent / "by-somebody-else").touch()
 
         def is_told() -> bool:

@@ -276,6 +276,20 @@ def test_a_process_event_comes_back_whole(store: Store) -> None:
     assert found.process is None
 
 
+def test_a_backup_that_cannot_be_written_leaves_the_record_open(
+    store: Store, state: Path, tmp_path: Path
+) -> None:
+    store.commit(stamp(1), pending(store, [file_event(b"/a")]))
+    log = state / "ledger.db-wal"
+    before = log.stat().st_ino
+    target = tmp_path / "not" / "there.db"
+    with pytest.raises(StorageFault, match="the copy cannot be written") as told:
+        store.backup(target)
+    assert told.value.where == str(target)
+    store.commit(stamp(2), pending(store, [file_event(b"/b")]))
+    assert log.stat().st_ino == before  # it was not closed and opened again
+
+
 def test_a_backup_is_the_whole_database_and_overwrites_nothing(
     store: Store, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ SOCKETS: Final = {  # name: owner and group of the socket while roles are separa
     "execs": ("sentinair-sensor", "sentinair-sensor"),
     "api": ("sentinair-api", "sentinair-api"),
     "forwarder": ("sentinair-fwd", "sentinair-fwd"),
+    "signing": ("sentinair-fwd", "sentinair-fwd"),
     "control": ("root", "sentinair-admin"),
 }
 STATE_MODE: Final = 0o2750

@@ -60,6 +60,12 @@ def check_sinks(settings: SinksSettings) -> Iterator[Complaint]:
         else:
             seen[sink.name] = at
         yield from _check_addresses(sink, here, allowed)
+        if sink.kind == "drop" and sink.per_minute:
+            yield (
+                (*here, "per_minute"),
+                "a drop takes entries in their order only, and a limit sends critical ones before theirs",
+                "leave it away: segment_secs and cap_bytes bound a drop",
+            )
         for number, change in enumerate(sink.fields):
             yield from _check_change(change, (*here, "fields", number))
     yield from _check_kinds(settings)

@@ -25,6 +25,7 @@ from sentinair.store import retention
 from sentinair.store.access import LEDGER, claim, make_state
 from sentinair.store.alerts import closed_alerts
 from sentinair.store.chain import Head
+from sentinair.store.copy import write_copy
 from sentinair.store.events import LaneKey, Pending
 from sentinair.store.faults import is_full, write_fault
 from sentinair.store.files import Found
@@ -256,18 +257,7 @@ class Store:
         """
         with self._guard():
             session = self._live()
-        try:
-            file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
-            os.close(file)
-            with contextlib.closing(sqlite3.connect(target)) as copy:
-                session.connection.backup(copy)
-            size = target.stat().st_size
-        except (OSError, sqlite3.Error) as fault:
-            raise StorageFault(
-                f"the copy cannot be written: {getattr(fault, 'strerror', None) or fault}",
-                where=str(target),
-                remedy="see space and rights there",
-            ) from fault
+        size = write_copy(session.connection, target)
         return {"path": str(target), "bytes": size, "seq": session.head.seq}
 
     def abandon(self) -> None:

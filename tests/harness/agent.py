@@ -291,13 +291,13 @@ class Agent:
 
 
 @contextmanager
-def separated_agent() -> Iterator[Agent]:
+def separated_agent(config: Overrides | None = None) -> Iterator[Agent]:
     """An agent in a folder that the role users can reach; watches one empty folder beside it."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sentinair-agent-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "watched").mkdir()
-        made = Agent(folder / "agent", watch=[folder / "watched"])
+        made = Agent(folder / "agent", watch=[folder / "watched"], config=config)
         made.folder.chmod(0o755)
         with made:
             yield made

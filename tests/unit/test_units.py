@@ -179,6 +179,7 @@ def test_every_socket_is_the_engines_and_of_one_group() -> None:
         "execs": "sentinair-sensor",
         "api": "sentinair-api",
         "forwarder": "sentinair-fwd",
+        "signing": "sentinair-fwd",
     }
     for name, group in groups.items():
         given = lines(f"sentinair-{name}.socket")

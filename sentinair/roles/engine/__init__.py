@@ -19,6 +19,7 @@ commits     group commit, and what to do when the disk refuses
 upkeep      signatures when due, retention, the full check after a start
 starts      what the record says of how the engine came up
 modes       observe or maintenance: how loud it is; drills marks what a drill raises
+own         which processes are ours
 requests    what people and roles may ask; answers and alert_answers have the methods
 status      what the engine says of itself
 """

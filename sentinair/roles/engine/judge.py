@@ -31,7 +31,8 @@ from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.hashes import Hashes
-from sentinair.roles.engine.join import START_SLACK, ProcessTable
+from sentinair.roles.engine.join import ProcessTable
+from sentinair.roles.engine.own import OwnRoles
 from sentinair.roles.engine.rescans import compare, is_own_work
 from sentinair.store.events import LaneKey, Stored
 from sentinair.store.gaps import gap_record, restored_record
@@ -88,7 +89,7 @@ class Judge:
         self._alerts = alerts
         self._own = own
         self._state = state
-        self.own: dict[int | None, int] = {}  # our roles of this life, ended ones too: pid to start
+        self.own = OwnRoles(state)
         self._own_seq = 0
         self._stamp = stamp
         self._ask = ask
@@ -130,7 +131,7 @@ class Judge:
         for event in batch.events:
             if type(event) is FileEvent:
                 writer = self._writer(event, found)
-                if self._is_own(event, writer):
+                if self.own.wrote(event, writer):
                     seq += 1
                     continue
                 self._file(event, batch.source, lane, seq, writer)
@@ -138,15 +139,6 @@ class Judge:
                 self._other(event, batch.source, lane, seq, sender)
             seq += 1
         self._commits.taken(lane, seq - 1)
-
-    def _is_own(self, event: FileEvent, writer: Process | None) -> bool:
-        """Whether one of our roles did it in our state: the sensor may not have known that role, or found it gone."""
-        pid, start = event.pid, event.start
-        if pid not in self.own or not event.path.startswith(self._state + b"/"):
-            return False
-        if start is None and writer is not None:
-            start = writer.start
-        return start is not None and abs(self.own[pid] - start) <= START_SLACK
 
     def own_event(self, event: Event, source: str, process: Process | None = None) -> int:
         """Store an event the engine itself made."""

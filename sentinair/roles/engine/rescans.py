@@ -23,7 +23,10 @@ PASSING: Final = (
     b"run/engine.lock",
     b"run/sensor.msgpack",
     b"run/forwarder.msgpack",
-    *(b"run/%s.sock" % name for name in (b"sensor", b"execs", b"api", b"forwarder", b"control")),
+    *(
+        b"run/%s.sock" % name
+        for name in (b"sensor", b"execs", b"api", b"forwarder", b"signing", b"control")
+    ),
 )
 
 # What leaves the host lies here until it is fetched.  Who took or cut it shows to whoever verifies it: each file is

@@ -47,7 +47,6 @@ log = logging.getLogger("sentinair.engine")
 monotonic_ns = time.monotonic_ns
 HEARTBEAT_NS: Final = 60_000_000_000
 INVENTORY_NS: Final = 5_000_000_000
-MAX_OWN: Final = 256  # roles of this life
 MAX_HELD: Final = 64 * MAX_BATCH  # events waiting for a name; more, and the oldest go on nameless
 
 
@@ -139,7 +138,7 @@ class Spine:
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
         self.senders[sender.role] = sender
-        self._know_own()
+        self.judge.own.learn(self._own_processes())
         if sender.role != "sensor":
             self.say("sensor", Own(self._own_processes()))
         if sender.role in REPAIR and not committed:
@@ -214,15 +213,6 @@ class Spine:
             if sender.hello is not None and sender.hello.start is not None
         ]
         return (self._own, *others)
-
-    def _know_own(self) -> None:
-        """Roles that ended stay known: what they did last is told of after their end."""
-        own = self.judge.own
-        for pid, start in self._own_processes():
-            own.pop(pid, None)
-            own[pid] = start
-        while len(own) > MAX_OWN:
-            del own[next(iter(own))]
 
     # -- batches -----------------------------------------------------------------------------------------------
 

@@ -44,7 +44,7 @@ def drop(
     if ground.codec is None:
         raise DataFault("a drop needs a codec", where=f"sink {ground.name}", remedy="codec: ndjson")
     state, run = _INSTALLED
-    socket = (run if ground.state == state else ground.state / "run") / "control.sock"
+    socket = (run if ground.state == state else ground.state / "run") / "signing.sock"
     exports = ground.state / "data" / "exports"
     return DropSink(
         ground.name,

@@ -1,4 +1,4 @@
-"""Asks the engine for signatures, over its control socket."""
+"""Asks the engine for signatures, over the socket for that."""
 
 from __future__ import annotations
 

@@ -26,6 +26,26 @@ debian() {
     rm -f "$log"
 }
 
+# unpacked PACKAGE…: the programs of Debian packages below .venv/unpacked, without installing them: a test shall not
+# give a host a daemon.  False if they cannot be had.
+unpacked() {
+    local folder=$venv/unpacked work log
+    [ -e "$folder/.$1" ] && return
+    is_root && command -v apt-get >/dev/null || return 1
+    say "unpacking Debian packages: $*"
+    work=$(mktemp -d)
+    log=$work/log
+    if ! (cd "$work" && mkdir -p "$folder" && chmod 755 "$work" &&
+        { apt-get download -q "$@" || { apt-get update -q && apt-get download -q "$@"; }; } &&
+        for package in ./*.deb; do dpkg -x "$package" "$folder" || exit; done &&
+        touch "$folder/.$1") >"$log" 2>&1; then
+        tail -n 5 "$log" >&2
+        rm -rf "$work"
+        return 1
+    fi
+    rm -rf "$work"
+}
+
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 find_python() {
@@ -85,6 +105,17 @@ provide() {
         "$venv/bin/python" -m compileall -q "$top/sentinair" || true
         printf '%s\n' "$wanted" >"$venv/stamp.$name"
     ) || exit 1
+}
+
+# build_locked MODULE LOCK: what has no wheel, from its locked source and by the locked setuptools; false if it cannot be had.
+build_locked() {
+    "$venv/bin/python" -W ignore -c "import $1" 2>/dev/null && return
+    (
+        umask 022
+        exec 9<"$top" && flock 9
+        export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+        "$venv/bin/python" -m pip install -q --require-hashes --no-deps --use-pep517 --no-build-isolation -r "$top/$2"
+    )
 }
 
 # Users and groups of the roles, from the file that systemd takes too (sysusers.d(5)).

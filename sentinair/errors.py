@@ -14,6 +14,8 @@ __all__ = [
     "Fault",
     "PermissionFault",
     "SentinairError",
+    "SinkAway",
+    "SinkRefused",
     "StorageFault",
     "UsageFault",
     "VersionFault",
@@ -73,6 +75,23 @@ class DataFault(SentinairError):
     """Bytes from another process or from disk do not have the promised form (exit status 74)."""
 
     exit_status = 74
+
+
+class SinkAway(SentinairError):
+    """A sink cannot be reached, or does not answer in time: try again later (exit status 74)."""
+
+    exit_status = 74
+
+
+class SinkRefused(SentinairError):
+    """A sink will never take one parcel; those before it were taken (exit status 74)."""
+
+    exit_status = 74
+
+    def __init__(self, what: str, *, index: int, where: str = "", remedy: str = "") -> None:
+        """index: of the refused parcel in what was to be delivered."""
+        super().__init__(what, where=where, remedy=remedy)
+        self.index = index
 
 
 class PermissionFault(SentinairError):

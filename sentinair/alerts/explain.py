@@ -10,12 +10,12 @@ import shlex
 import textwrap
 from typing import Any, Final
 
-from sentinair.alerts.attack import technique_name
 from sentinair.alerts.file_change import change_lines
 from sentinair.alerts.literal import found_part, sentence, split_wanted
 from sentinair.alerts.timeline import Timeline, lines, rendered
 from sentinair.codecs.times import from_rfc3339, rfc3339
 from sentinair.model.alert import Alert
+from sentinair.model.attack import technique_name
 
 __all__ = ["explain", "explain_json", "process_of"]
 

@@ -14,7 +14,7 @@ from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
 from sentinair.errors import ConfigFault, StorageFault, UsageFault
 from sentinair.model.text import shown
-from sentinair.settings.compiled import compile_settings, write_compiled
+from sentinair.settings.compiled import compile_settings, compile_sinks, write_compiled
 from sentinair.settings.describe import described, value_of
 from sentinair.settings.load import load, load_with_origins
 from sentinair.settings.overrides import NAME, merge, read_overrides
@@ -65,11 +65,11 @@ def check(places: Places, as_json: bool) -> None:
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write here. Default: sensor.msgpack among the agent's sockets.",
+    help="Write that of sensor and execs here, and no other. Default: both, among the agent's sockets.",
 )
 @pass_places
 def compile_command(places: Places, out: Path | None) -> None:
-    """Make the one file that sensor and execs read, from the configuration as it is now."""
+    """Make the files that sensor, execs and forwarder read, from the configuration as it is now."""
     path = (out or places.run / "sensor.msgpack").absolute()
     if not path.parent.is_dir():
         raise StorageFault(
@@ -77,8 +77,13 @@ def compile_command(places: Places, out: Path | None) -> None:
             where=str(path.parent),
             remedy="start the agent once, or give --out FILE",
         )
-    write_compiled(path, compile_settings(load(places.config), places.state))
+    settings = load(places.config)
+    write_compiled(path, compile_settings(settings, places.state))
     click.echo(f"{shown(str(path))} written; the senders read it when they start")
+    if out is None:
+        path = (places.run / "forwarder.msgpack").absolute()
+        write_compiled(path, compile_sinks(settings, places.state))
+        click.echo(f"{shown(str(path))} written; the forwarder reads it when it starts")
 
 
 @config.command()

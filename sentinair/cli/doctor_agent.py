@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from sentinair.cli import status_text
+from sentinair.cli import sink_text, status_text
 from sentinair.cli.doctor_findings import Finding, fail, ok, warn
 from sentinair.cli.moments import ago, span
 from sentinair.cli.places import Places
@@ -128,6 +128,7 @@ def engine(places: Places) -> Iterator[Finding]:
         else:
             yield fail(_SEEN[name], evidence, "`sentinair status` says more")
     yield _rules(found.rules)
+    yield from sink_text.findings(found.sinks)
     if found.roles_separated:
         yield ok("roles", "each under its own user")
     else:

@@ -8,8 +8,8 @@ from typing import Final
 import click
 import msgspec
 
-from sentinair.alerts.attack import technique_name
 from sentinair.cli.output import table
+from sentinair.model.attack import technique_name
 
 __all__ = ["Outcome", "Score", "monitor_of", "score", "show"]
 

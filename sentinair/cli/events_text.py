@@ -59,6 +59,12 @@ def _tamper(data: Data) -> str:
     return f"the record is not as it was written ({data['found_by']}): {data['what']}"
 
 
+def _sink(data: Data) -> str:
+    if data["what"] == "refused":
+        return f"sink {data['sink']} refused {data['count']} entries: {data['why']}"
+    return f"sink {data['sink']} has not worked for {data['count']} s: {data['why']}"
+
+
 def _scanned(data: Data) -> str:
     blind = f", {len(data['unreadable'])} unreadable" if data["unreadable"] else ""
     return f"{data['scope']} listed again ({data['reason']}): {data['entries']} entries{blind}"
@@ -73,4 +79,5 @@ _KINDS: Final[dict[str, Callable[[Data], str]]] = {
     "clock": _clock,
     "tamper": _tamper,
     "scanned": _scanned,
+    "sink": _sink,
 }

@@ -31,7 +31,9 @@ MEMBERS: Final = {
     "rules": "sentinair.cli.rules:rules",
     "drill": "sentinair.cli.drill:drill",
     "mode": "sentinair.cli.mode:mode",
+    "sinks": "sentinair.cli.sinks:sinks",
     "config": "sentinair.cli.config:config",
+    "export": "sentinair.cli.export:export",
     "verify": "sentinair.cli.verify:verify",
     "db": "sentinair.cli.db:db",
 }

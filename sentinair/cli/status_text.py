@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from sentinair.cli import sink_text
 from sentinair.cli.moments import ago, span
 from sentinair.codecs.times import from_rfc3339
 from sentinair.errors import DataFault
@@ -90,6 +91,7 @@ class Status(msgspec.Struct, frozen=True):
     coverage: Coverage = Coverage()
     ledger: Ledger = Ledger()
     rules: Rules = Rules()
+    sinks: tuple[sink_text.Sink, ...] = ()
     roles: dict[str, Role] = {}
     roles_separated: bool = False
     roles_note: str = ""
@@ -129,6 +131,9 @@ def rows(status: Status) -> Iterator[tuple[str, str]]:
         note = status.roles_note
         yield "roles", "each its own user" if status.roles_separated else f"not separated: {note}"
     yield from _rules(status.rules)
+    for sink in status.sinks:
+        if sink.enabled:
+            yield f"sink {sink.name}", f"{sink_text.told(sink)}, {sink.behind} records behind"
     if status.ledger.link:  # else the record is not open, and NOT WRITING says why
         yield from _record(status)
     yield "load", _load(status.performance)

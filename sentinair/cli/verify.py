@@ -14,8 +14,11 @@ from sentinair.cli.moments import ago, local
 from sentinair.cli.options import json_option, public_key_option
 from sentinair.cli.output import emit, fields
 from sentinair.cli.places import Places, pass_places
+from sentinair.cli.verify_drop import is_drop, verify_drop
 from sentinair.codecs.times import rfc3339
+from sentinair.errors import UsageFault
 from sentinair.model.text import shown
+from sentinair.store.keys import ENROLMENT_FILE
 from sentinair.store.verify.report import Progress, Report
 from sentinair.store.verify.report import verify as proven
 
@@ -27,18 +30,43 @@ MAX_FINDINGS: Final = 50  # shown to a person; --json gives all
 @click.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @public_key_option
+@click.option(
+    "--known",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Of a drop: where the last look ended; kept there by each good look.",
+)
+@click.option(
+    "--max-age",
+    type=click.IntRange(min=1),
+    metavar="SECS",
+    help="Of a drop: its newest file is not older.",
+)
 @json_option
 @click.pass_context
 @pass_places
 def verify(
-    places: Places, ctx: click.Context, path: Path | None, public_key: Path | None, as_json: bool
+    places: Places,
+    ctx: click.Context,
+    path: Path | None,
+    public_key: Path | None,
+    known: Path | None,
+    max_age: int | None,
+    as_json: bool,
 ) -> None:
-    """Prove that the record is as it was written.
+    """Prove that the record, or a drop for an offline SIEM, is as it was written.
 
     Exit status 1 if it is not.
-    PATH: a state directory or a database file; without it, this agent's. Needs the enrolment public key only; one kept
-    elsewhere proves more than the one beside the record.
+    PATH: a state directory, a database file or the directory of a drop; without it, this agent's state. Needs the
+    enrolment public key only; one kept elsewhere proves more than the one beside the record.
     """
+    if path is not None and is_drop(path):
+        key = public_key or places.state / "keys" / ENROLMENT_FILE
+        if not verify_drop(path, key, known=known, max_age_secs=max_age, as_json=as_json):
+            ctx.exit(1)
+        return
+    if known is not None or max_age is not None:
+        raise UsageFault("--known and --max-age are for drops", where=str(path or places.state))
     report = proven(path or places.state, public_key, progress=_progress())
     if as_json:
         emit(as_json_report(report))

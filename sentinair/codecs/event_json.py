@@ -14,6 +14,7 @@ from sentinair.model.event import (
     HashEvent,
     ProcessEvent,
     Scanned,
+    SinkEvent,
     TamperEvent,
     WriterEvent,
     action_names,
@@ -135,6 +136,10 @@ def _tamper(event: TamperEvent, _: Process | None) -> Data:
     return {"found_by": event.found_by, "what": shown(event.what)}
 
 
+def _sink(event: SinkEvent, _: Process | None) -> Data:
+    return {"sink": event.sink, "what": event.what, "count": event.count, "why": shown(event.why)}
+
+
 def _scanned(event: Scanned, _: Process | None) -> Data:
     return {
         "scan": event.scan,
@@ -158,6 +163,7 @@ _KINDS: Final[dict[type[Event], tuple[str, Callable[[Any, Process | None], Data]
     ClockEvent: ("clock", _clock),
     TamperEvent: ("tamper", _tamper),
     Scanned: ("scanned", _scanned),
+    SinkEvent: ("sink", _sink),
 }
 
 

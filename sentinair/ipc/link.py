@@ -23,16 +23,22 @@ from sentinair.ipc.messages import (
     AskHash,
     AskInventory,
     AskRescan,
+    AskSink,
     Health,
     Hello,
+    Own,
+    SinkReport,
+    SinksKept,
+    Wake,
     Welcome,
     decode_from_engine,
     encode,
 )
 
-__all__ = ["RETRY_SECS", "Ask", "Link"]
+__all__ = ["RETRY_SECS", "Ask", "ForForwarder", "Link"]
 
-Ask = AskRescan | AskInventory | AskHash
+Ask = AskRescan | AskInventory | AskHash | Own
+ForForwarder = Wake | SinksKept | AskSink
 RETRY_SECS: Final = 0.2
 IN_FLIGHT_BYTES: Final = (
     4 << 20
@@ -51,12 +57,15 @@ class Link:
         hello: Callable[[], Hello],
         on_ask: Callable[[Ask], None],
         on_welcome: Callable[[Welcome], None],
+        on_sinks: Callable[[ForForwarder], None] | None = None,
     ) -> None:
+        """on_sinks: the forwarder's."""
         self._path = path
         self._lanes = lanes
         self._hello = hello
         self._on_ask = on_ask
         self._on_welcome = on_welcome
+        self._on_sinks = on_sinks
         self._socket: socket.socket | None = None
         self._welcomed = False
         self._reader = FrameReader()
@@ -77,10 +86,10 @@ class Link:
         """poll(2) events the caller should wait for."""
         return select.POLLIN | (select.POLLOUT if self._out else 0)
 
-    def tell(self, health: Health) -> None:
-        """Queue a health message; dropped while not connected, since the next one says the same."""
+    def tell(self, message: Health | SinkReport) -> None:
+        """Queue a message; dropped while not connected, since the next one says the same."""
         if self._welcomed:
-            self._out += frame(encode(health))
+            self._out += frame(encode(message))
 
     def pump(self) -> None:
         """Connect if due, read what came, send what fits; never blocks."""
@@ -151,6 +160,9 @@ class Link:
                 self._on_welcome(welcome)
             case Ack(committed):
                 self._commit(committed)
+            case Wake() | SinksKept() | AskSink() as word:
+                if self._on_sinks is not None:
+                    self._on_sinks(word)
             case ask:
                 self._on_ask(ask)
 

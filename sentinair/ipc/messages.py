@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from sentinair.errors import DataFault
+from sentinair.model.delivery import (
+    Count,
+    Key,
+    Letter,
+    Position,
+    SinkHealth,
+    SinkName,
+)
 from sentinair.model.event import Observation
 from sentinair.model.ports import Probe
 from sentinair.model.process import FileId, Int64, Process
@@ -17,9 +25,16 @@ __all__ = [
     "AskHash",
     "AskInventory",
     "AskRescan",
+    "AskSink",
     "Batch",
     "Health",
     "Hello",
+    "KeptSink",
+    "Own",
+    "SinkReport",
+    "SinkWord",
+    "SinksKept",
+    "Wake",
     "Welcome",
     "decode_from_engine",
     "decode_from_sender",
@@ -64,6 +79,35 @@ class Health(msgspec.Struct, frozen=True, array_like=True, tag="health"):
     notes: dict[str, str]  # monitor to what a person should know; "" when all is well
 
 
+class SinkWord(msgspec.Struct, frozen=True, array_like=True):
+    """One sink's part of a report."""
+
+    name: SinkName
+    position: Position
+    health: SinkHealth
+    letters: Annotated[
+        tuple[Letter, ...], msgspec.Meta(max_length=256)
+    ]  # new dead letters, all at or before position
+    delivered: Annotated[
+        tuple[Key, ...], msgspec.Meta(max_length=256)
+    ]  # dead letters that were delivered after all
+
+
+class SinkReport(msgspec.Struct, frozen=True, array_like=True, tag="sinks"):
+    """How far the sinks are; the forwarder sends the next only when SinksKept has come for this one."""
+
+    number: Count  # 1, 2, … in one life of the forwarder
+    words: Annotated[tuple[SinkWord, ...], msgspec.Meta(max_length=256)]
+
+
+class KeptSink(msgspec.Struct, frozen=True, array_like=True):
+    """What the record holds of one sink."""
+
+    name: str
+    position: Position
+    paused: bool
+
+
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     """The engine's answer to Hello: what is committed of this run, and who we are."""
 
@@ -72,6 +116,14 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     own: tuple[
         tuple[int, int], ...
     ]  # (pid, start) of our roles: their writes under the state are dropped
+    chain: str = ""  # for the forwarder: id of the chain that events belong to now
+    sinks: tuple[KeptSink, ...] = ()  # for the forwarder
+
+
+class Own(msgspec.Struct, frozen=True, array_like=True, tag="own"):
+    """Who we are now, for the sensor: another role has come since its welcome."""
+
+    own: tuple[tuple[int, int], ...]  # as in Welcome
 
 
 class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
@@ -103,8 +155,27 @@ class AskHash(msgspec.Struct, frozen=True, array_like=True, tag="hash"):
     of: int  # event id the HashEvent will name
 
 
-FromSender = Hello | Batch | Health
-FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash
+class Wake(msgspec.Struct, frozen=True, array_like=True, tag="wake"):
+    """The record has grown."""
+
+
+class SinksKept(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
+    """All up to this report is on disk."""
+
+    number: int
+
+
+class AskSink(msgspec.Struct, frozen=True, array_like=True, tag="sink"):
+    """What a person wants of one sink."""
+
+    name: str
+    do: Literal["pause", "resume", "try", "letters", "back"]
+    letters: tuple[Key, ...] = ()  # with "letters": deliver these again
+    seq: int = 0  # with "back": go on after this record
+
+
+FromSender = Hello | Batch | Health | SinkReport
+FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash | Own | Wake | SinksKept | AskSink
 
 _sender: Final[msgspec.msgpack.Decoder[FromSender]] = msgspec.msgpack.Decoder(FromSender)
 _engine: Final[msgspec.msgpack.Decoder[FromEngine]] = msgspec.msgpack.Decoder(FromEngine)

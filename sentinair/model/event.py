@@ -31,6 +31,7 @@ __all__ = [
     "Observation",
     "ProcessEvent",
     "Scanned",
+    "SinkEvent",
     "TamperEvent",
     "WriterEvent",
     "action_names",
@@ -152,6 +153,15 @@ class TamperEvent(Event, frozen=True, array_like=True, kw_only=True, tag="tamper
     what: str  # one sentence
 
 
+class SinkEvent(Event, frozen=True, array_like=True, kw_only=True, tag="sink"):
+    """What should have left the host did not: a sink refused entries for good, or has not worked for long."""
+
+    sink: str  # as the administrator called it
+    what: str  # refused | unhealthy
+    count: Int64  # refused: entries since the last such event; unhealthy: seconds
+    why: str  # the sink's own word, escaped
+
+
 class Listing(Event, frozen=True, array_like=True, kw_only=True, tag="listing"):
     """What one directory held, in byte order of names: part of a rescan, an observation that is not stored.
 
@@ -189,5 +199,5 @@ Observation = (
 )
 """Everything that travels in a lane."""
 
-KINDS: Final = ("file", "process", "gap", "hash", "writer", "clock", "tamper", "scanned")
+KINDS: Final = ("file", "process", "gap", "hash", "writer", "clock", "tamper", "scanned", "sink")
 """Kinds of event that are stored; the tag of each class."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from sentinair.errors import Fault
 from sentinair.model.alert import Detection, Joined
+from sentinair.model.entry import Entry, Parcel
 
-__all__ = ["Clock", "Detector", "FromRules", "Keeper", "Probe", "Reading"]
+__all__ = [
+    "Clock",
+    "Codec",
+    "Detector",
+    "FromRules",
+    "Keeper",
+    "Probe",
+    "Reading",
+    "Sink",
+]
 
 
 class Probe(msgspec.Struct, frozen=True):
@@ -65,6 +75,37 @@ class Keeper(Protocol):
         ...
 
 
+class Codec(Protocol):
+    """Turns entries into bytes.  Pure: no I/O, no clock, no memory from one entry to the next.
+
+    Nothing in a value can forge a field, a line, a frame or a cell; what had to be cut says its length and hash.
+    A file is begin(), then encode() of each entry with between() among them, then end().
+    """
+
+    name: str  # "cef"
+    suffix: str  # of files, ".cef"
+    lines: bool  # one entry is one line that stands alone, so files may be cut between any two
+
+    def begin(self, time_ns: int) -> bytes:
+        """What a file begins with; time_ns: wall clock."""
+        ...
+
+    def encode(self, entry: Entry) -> bytes:
+        """One entry, without what separates it from the next.
+
+        Empty where this format has no place for it: it is then not written and not counted.
+        """
+        ...
+
+    def between(self) -> bytes:
+        """What stands between two entries."""
+        ...
+
+    def end(self, count: int) -> bytes:
+        """What a file of count entries ends with."""
+        ...
+
+
 class Reading(msgspec.Struct, frozen=True):
     """Which rule files a detector was made from."""
 
@@ -80,3 +121,36 @@ class FromRules(Protocol):
 
     name: str
     reading: Reading
+
+
+class Sink(Protocol):
+    """Brings parcels somewhere.  One thread calls it; it may block, and nobody but that thread waits.
+
+    All methods raise SinkAway for what may work later; then the same parcels come again.
+    """
+
+    name: str  # as the administrator called it
+
+    def open(self) -> None:
+        """Connects, or looks whether the place is there.  Called again after each SinkAway."""
+        ...
+
+    def deliver(self, parcels: Sequence[Parcel]) -> None:
+        """All of them are on the far side, as far as it can tell, when this returns.  Raises SinkRefused, SinkAway."""
+        ...
+
+    def holding(self) -> Mapping[str, int]:
+        """Stream to the first seq that was delivered and may still be lost; streams without such are left out.
+
+        In an open file, or on a connection without answers.  A cursor never passes them, so they come again after a
+        restart, and after a SinkAway, when nothing is held any more.
+        """
+        ...
+
+    def idle(self, mono_ns: int) -> None:
+        """Once a second while nothing is to be delivered: what time alone decides. mono_ns: steady clock."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of everything; raises nothing."""
+        ...

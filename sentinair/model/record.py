@@ -43,6 +43,13 @@ RECORD_KINDS: Final = (
     "mode.changed",
     "drill.started",
     "drill.ended",
+    "manifest.signed",
+    "sink.refused",
+    "sink.replayed",
+    "sink.paused",
+    "sink.resumed",
+    "sink.health",
+    "sink.tested",
 )
 
 

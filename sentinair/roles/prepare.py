@@ -24,6 +24,7 @@ SOCKETS: Final = {  # name: owner and group of the socket while roles are separa
     "execs": ("sentinair-sensor", "sentinair-sensor"),
     "api": ("sentinair-api", "sentinair-api"),
     "forwarder": ("sentinair-fwd", "sentinair-fwd"),
+    "signing": ("sentinair-fwd", "sentinair-fwd"),
     "control": ("root", "sentinair-admin"),
 }
 STATE_MODE: Final = 0o2750
@@ -31,20 +32,26 @@ QUEUE_LIMIT: Final = Path("/proc/sys/fs/fanotify/max_queued_events")
 
 
 def make_state(state: Path, *, separated: bool) -> None:
-    """The state directory and its run/, with owner and mode as the roles need them.
+    """The state directory, its run/ and its data/exports/, with owner and mode as the roles need them.
 
     Raises PermissionFault if what is there belongs to somebody else or is open to others, StorageFault if it
     cannot be made.
     """
     owner = pwd.getpwnam("sentinair").pw_uid if separated else os.geteuid()
+    sender = pwd.getpwnam("sentinair-fwd").pw_uid if separated else os.geteuid()
     group = grp.getgrnam("sentinair-read").gr_gid if separated else os.getegid()
     try:
-        for path, mode in ((state, STATE_MODE), (state / "run", 0o755)):
+        for path, mode, user in (
+            (state, STATE_MODE, owner),
+            (state / "run", 0o755, owner),
+            (state / "data", STATE_MODE, owner),
+            (state / "data" / "exports", STATE_MODE, sender),
+        ):
             if not os.path.lexists(path):
                 path.mkdir(mode=0o700, parents=True)
-                os.chown(path, owner, group)
+                os.chown(path, user, group)
                 path.chmod(mode)  # after chown, which clears the set-gid bit
-            check_owned(path, directory=True, owner=owner)
+            check_owned(path, directory=True, owner=user)
     except OSError as fault:
         raise StorageFault(
             f"cannot be made: {fault.strerror}",

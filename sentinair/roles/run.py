@@ -19,7 +19,7 @@ from sentinair.roles.prepare import make_sockets, make_state, set_queue_size
 from sentinair.roles.ready import ready_line
 from sentinair.roles.runner import Plan
 from sentinair.roles.separation import PLACES, command, why_not_separated
-from sentinair.settings.compiled import compile_settings, write_compiled
+from sentinair.settings.compiled import compile_settings, compile_sinks, write_compiled
 from sentinair.settings.load import load
 
 __all__ = ["main"]
@@ -45,6 +45,7 @@ def main(config: Path, state: Path, watch: tuple[Path, ...] = ()) -> NoReturn:
     run = state / "run"
     listeners = make_sockets(run, separated=shared is None)
     write_compiled(run / "sensor.msgpack", compile_settings(settings, state, watch))
+    write_compiled(run / "forwarder.msgpack", compile_sinks(settings, state))
     notes = [f"roles not separated: {shared}"] if shared else []
     if os.geteuid() == 0:
         queue = set_queue_size(settings.files.max_queued_events)
@@ -70,7 +71,8 @@ def _arguments(role: str, config: Path, state: Path, shared: str | None) -> list
     if role == "engine":
         why = ["--shared", shared] if shared else []
         return ["--config", str(config), "--state", str(state), *why]
-    compiled = ["--settings", str(run / "sensor.msgpack")] if role in ("sensor", "execs") else []
+    files = {"sensor": "sensor", "execs": "sensor", "forwarder": "forwarder"}
+    compiled = ["--settings", str(run / f"{files[role]}.msgpack")] if role in files else []
     return [*compiled, "--socket", str(run / f"{role}.sock")]
 
 

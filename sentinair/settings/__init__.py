@@ -2,12 +2,14 @@
 
     defaults   the lists that ship
     types      every setting: type, default, range, meaning
+    sinks      where the record goes: one sink's settings, compiled for the forwarder
     guarded    who owns a file, reading what only root or we could have written, writing in one piece
     nodes      YAML text to plain values and their lines, refusing what is unsafe
     convert    plain values to the settings types, collecting all faults
-    checks     what one setting alone cannot say
+    checks     what one setting alone cannot say; check_sinks the same of sinks.yaml
+    registered which monitors, detectors, codecs and sinks the installed packages bring
     load       a configuration folder to Settings, and where each value came from
-    compiled   the one file that sensor and execs read (needs no YAML)
+    compiled   the files that sensor and execs, or the forwarder, read (need no YAML)
     overrides  the listed set that the API may change; it cannot blind the agent
     set        one scalar changed in a YAML file, comments kept
     describe   the settings as a table, for the manual and the command line

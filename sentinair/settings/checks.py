@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from sentinair.settings.check_sinks import check_sinks
 from sentinair.settings.nodes import Key
 from sentinair.settings.types import ApiSettings, Settings
 
@@ -24,6 +25,7 @@ def check(settings: Settings) -> Iterator[Complaint]:
             f"is {retention.critical_days}, less than alerts_days {retention.alerts_days}",
             "critical alerts are kept longest",
         )
+    yield from check_sinks(settings.sinks)
     yield from _check_api(settings.api)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sentinair.settings.defaults import CRITICAL, HASH, IGNORE, READ_WATCH, WATCH
+from sentinair.settings.sinks import SinksSettings
 
 __all__ = [
     "AgentSettings",
@@ -26,6 +27,7 @@ __all__ = [
     "RateLimiting",
     "Retention",
     "Settings",
+    "SinksSettings",
     "StoreSettings",
 ]
 
@@ -281,4 +283,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     processes: ProcessesSettings = ProcessesSettings()
     store: StoreSettings = StoreSettings()
     alerts: AlertsSettings = AlertsSettings()
+    sinks: SinksSettings = SinksSettings()
     api: ApiSettings = ApiSettings()

@@ -15,6 +15,7 @@
     retention   forgetting by age, size and severity, said in a record
     reserve     the file given up when the disk is full
     recover     a damaged file set aside whole
+    copy        an exact copy of the file
     access      who may own and read the file; how it is opened for reading
     read        Reader: pages, counts, records (asked: its words; pages, search: how it finds)
     chain, keys, seals, checkpoint    links and signatures

@@ -22,6 +22,7 @@ from sentinair.model.event import (
     HashEvent,
     ProcessEvent,
     Scanned,
+    SinkEvent,
     TamperEvent,
     WriterEvent,
 )
@@ -37,7 +38,15 @@ from sentinair.store.payload import (
 )
 from sentinair.store.rows import insert
 
-__all__ = ["Events", "LaneKey", "Pending", "StoredEvent", "decode_event", "decode_process"]
+__all__ = [
+    "Events",
+    "LaneKey",
+    "Pending",
+    "Stored",
+    "StoredEvent",
+    "decode_event",
+    "decode_process",
+]
 
 CACHED_PROCESSES: Final = 4096
 HOUR_NS: Final = 3600 * 1_000_000_000
@@ -51,6 +60,7 @@ Stored = (
     | ClockEvent
     | TamperEvent
     | Scanned
+    | SinkEvent
 )
 decode_event: Final = msgspec.msgpack.Decoder(Stored).decode
 decode_process: Final = msgspec.msgpack.Decoder(Process).decode

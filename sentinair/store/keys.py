@@ -25,6 +25,7 @@ from sentinair.errors import DataFault, PermissionFault, StorageFault
 from sentinair.settings.guarded import write_atomically
 from sentinair.store.chain import Head
 from sentinair.store.seals import (
+    CHAIN_DOMAINS,
     CheckpointData,
     EpochData,
     checkpoint_message,
@@ -214,6 +215,15 @@ class KeyRing:
         data = CheckpointData(self.epoch, head.seq, head.link.hex(), dict(counters), before, "")
         signature = self._key.sign(checkpoint_message(self.chain, time_ns, data)).hex()
         return msgspec.structs.replace(data, signature=signature)
+
+    def sign(self, message: bytes) -> str:
+        """Signature (hex) over message, which begins with a domain of its own that ends in a zero byte.
+
+        Raises ValueError for the domains of epochs and checkpoints: those are signed in their place only.
+        """
+        if b"\x00" not in message or message.startswith(CHAIN_DOMAINS):
+            raise ValueError("a message without a domain of its own is not signed")
+        return self._key.sign(message).hex()
 
     @property
     def _path(self) -> Path:

@@ -31,7 +31,18 @@ __all__ = [
 APPLICATION_ID: Final = (
     0x536E7441  # "SntA"; header offset 68, https://www.sqlite.org/fileformat2.html
 )
-VERSION: Final = 1
+VERSION: Final = 2
+
+_SINKS: Final = (
+    # seq, event: how far it is, as the forwarder says; paused: 0 or 1, as the last sink.paused or sink.resumed says.
+    """CREATE TABLE sinks(
+  name TEXT NOT NULL PRIMARY KEY, seq INTEGER NOT NULL, event INTEGER NOT NULL, paused INTEGER NOT NULL,
+  time INTEGER NOT NULL) WITHOUT ROWID""",
+    # What a sink will never take: stream and seq name the entry, record the sink.refused that tells of it.
+    """CREATE TABLE letters(
+  sink TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL, tries INTEGER NOT NULL, time INTEGER NOT NULL,
+  why TEXT NOT NULL, record INTEGER NOT NULL, PRIMARY KEY(sink, stream, seq)) WITHOUT ROWID""",
+)
 
 SCHEMA: Final = (
     # The chain.  salt and body are NULL once lawfully erased; leaf and link stay.
@@ -76,12 +87,19 @@ SCHEMA: Final = (
   WITHOUT ROWID""",
     # files_sum: 256 bytes, big-endian (files.py).
     "CREATE TABLE meta(key TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    *_SINKS,
 )
 
 Migration = Callable[[sqlite3.Connection], None]
 """Changes a database of the version before to its own; runs inside the caller's transaction."""
 
-MIGRATIONS: Final[dict[int, Migration]] = {}  # version to the step that leads to it
+
+def _add_sinks(connection: sqlite3.Connection) -> None:
+    for statement in _SINKS:
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[dict[int, Migration]] = {2: _add_sinks}  # version to the step that leads to it
 
 
 class SchemaObject(msgspec.Struct, frozen=True, order=True):

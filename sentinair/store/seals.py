@@ -21,6 +21,7 @@ from sentinair.errors import DataFault, StorageFault
 from sentinair.store.chain import Head, encode_data
 
 __all__ = [
+    "CHAIN_DOMAINS",
     "CheckpointData",
     "EpochData",
     "checkpoint_message",
@@ -32,6 +33,7 @@ __all__ = [
 
 _EPOCH_DOMAIN: Final = b"sentinair epoch 1\x00"
 _CHECKPOINT_DOMAIN: Final = b"sentinair checkpoint 1\x00"
+CHAIN_DOMAINS: Final = (_EPOCH_DOMAIN, _CHECKPOINT_DOMAIN)
 _KEY_BYTES: Final = 32
 
 

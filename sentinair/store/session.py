@@ -17,6 +17,7 @@ import msgspec
 
 from sentinair.errors import RecordGone
 from sentinair.model.alert import AlertChange
+from sentinair.model.delivery import Position
 from sentinair.model.record import Record, Stamp
 from sentinair.store.alerts import Alerts
 from sentinair.store.chain import Head
@@ -26,8 +27,9 @@ from sentinair.store.gaps import project
 from sentinair.store.keys import Known
 from sentinair.store.ledger import Draft, of_kind, read_head
 from sentinair.store.payload import BatchData
+from sentinair.store.sinks import project_sink, write_positions
 
-__all__ = ["Committed", "Session", "all_data", "connect", "last_data"]
+__all__ = ["Committed", "Session", "Unsure", "all_data", "connect", "last_data"]
 
 PRAGMAS: Final = (
     "journal_mode=WAL",
@@ -48,6 +50,16 @@ class Committed(msgspec.Struct, frozen=True):
     last_seq: int
     first_id: int
     last_id: int
+
+
+class Unsure(msgspec.Struct, frozen=True):
+    """A commit that failed in its last step: where the chain ends if it is in the file, and what it was given."""
+
+    head: Head
+    events: int
+    alerts: int
+    records: int
+    found: int
 
 
 class _Body(msgspec.Struct):
@@ -167,6 +179,7 @@ class Session:
         records: Sequence[Record],
         committed: Mapping[LaneKey, int],
         found: Sequence[Found],
+        positions: Mapping[str, Position],
     ) -> Committed:
         """One commit's rows and records, within transaction()."""
         first_seq, first_id = draft.head.seq + 1, self.events.next_id
@@ -175,8 +188,12 @@ class Session:
         if batch.count or batch.lanes or changed:
             draft.append("events.batch", batch)
         for record in records:
-            project(self.connection, record, draft.append(record.kind, record.data))
+            row = draft.append(record.kind, record.data)
+            project(self.connection, record, row)
+            project_sink(self.connection, record, row)
         self.alerts.write(draft, alerts)
+        if positions:
+            write_positions(self.connection, positions, draft.stamp.time_ns)
         return Committed(first_seq, draft.head.seq, first_id, batch.last)
 
     def close(self) -> None:

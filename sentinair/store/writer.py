@@ -14,10 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
 from sentinair.errors import RecordGone, SentinairError, StorageFault
 from sentinair.model.alert import Alert, AlertChange, Closed
+from sentinair.model.delivery import Position
 from sentinair.model.event import FileState
 from sentinair.model.record import Record, Stamp
 from sentinair.settings.guarded import check_owned
@@ -26,27 +25,19 @@ from sentinair.store import retention
 from sentinair.store.access import LEDGER, claim, make_state
 from sentinair.store.alerts import closed_alerts
 from sentinair.store.chain import Head
+from sentinair.store.copy import write_copy
 from sentinair.store.events import LaneKey, Pending
 from sentinair.store.faults import is_full, write_fault
 from sentinair.store.files import Found
 from sentinair.store.gaps import GapRow, gap_rows
+from sentinair.store.keys import KeyRing
 from sentinair.store.opening import Opened, connect_checked, open_session
 from sentinair.store.reserve import Reserve
 from sentinair.store.schema import MIGRATIONS, VERSION, Migration
 from sentinair.store.seal import Sealer, start_chain
-from sentinair.store.session import Committed, Session
+from sentinair.store.session import Committed, Session, Unsure
 
 __all__ = ["Committed", "LaneKey", "Pending", "Store"]
-
-
-class _Unsure(msgspec.Struct, frozen=True):
-    """A commit that failed in its last step: where the chain ends if it is in the file, and what it was given."""
-
-    head: Head
-    events: int
-    alerts: int
-    records: int
-    found: int
 
 
 class Store:
@@ -74,7 +65,7 @@ class Store:
         self._reserve = Reserve(state, settings.reserve_bytes)
         self._reserve.make()
         self._next_id = session.events.next_id
-        self._unsure: _Unsure | None = None
+        self._unsure: Unsure | None = None
 
     @classmethod
     def open(
@@ -115,6 +106,16 @@ class Store:
         return self._sealer.ring.chain
 
     @property
+    def ring(self) -> KeyRing:
+        """What signs now."""
+        return self._sealer.ring
+
+    @property
+    def last_event_id(self) -> int:
+        """Of the events on disk; 0: there is none."""
+        return self._live().events.next_id - 1
+
+    @property
     def unclean(self) -> bool:
         """Whether the engine's last life on this ledger ended without a "stop" record."""
         return not self.opened.clean
@@ -143,12 +144,13 @@ class Store:
         records: Sequence[Record] = (),
         committed: Mapping[LaneKey, int] | None = None,
         found: Sequence[Found] = (),
+        positions: Mapping[str, Position] | None = None,
     ) -> Committed:
         """Write all of it durably, or nothing.
 
         committed: lane positions that are reached with it; a lane it does not name is taken to be at its last event
         here.  found: names a first listing found (state) or did not (None), applied before the events.
-        Order in the ledger: events.batch, records, alerts.
+        Order in the ledger: events.batch, records, alerts.  positions: how far sinks are.
         Raises StorageFault: nothing was written, try the same again later; RecordGone: open the store again first.
         """
         with self._guard():
@@ -159,11 +161,11 @@ class Store:
                 events, alerts = events[done.events :], alerts[done.alerts :]
                 records, found = records[done.records :], found[done.found :]
             with session.transaction(self.chain, stamp) as draft:
-                result = session.write(draft, events, alerts, records, committed or {}, found)
+                rest = (committed or {}, found, positions or {})
+                result = session.write(draft, events, alerts, records, *rest)
                 sealed = self._sealer.add_to(session, draft)
-                self._unsure = _Unsure(
-                    draft.head, len(events), len(alerts), len(records), len(found)
-                )
+                counts = (len(events), len(alerts), len(records), len(found))
+                self._unsure = Unsure(draft.head, *counts)
             self._unsure = None
             sealed()
         self.seal(stamp)
@@ -202,8 +204,7 @@ class Store:
             session = self._live(stamp)
             with session.transaction(self.chain, stamp) as draft:
                 forgot = retention.step(session, draft, limits)
-            if forgot:
-                # The log still holds the erased pages until it is begun anew.
+            if forgot:  # the log still holds the erased pages until it is begun anew
                 session.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return forgot
 
@@ -256,18 +257,7 @@ class Store:
         """
         with self._guard():
             session = self._live()
-        try:
-            file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o640)
-            os.close(file)
-            with contextlib.closing(sqlite3.connect(target)) as copy:
-                session.connection.backup(copy)
-            size = target.stat().st_size
-        except (OSError, sqlite3.Error) as fault:
-            raise StorageFault(
-                f"the copy cannot be written: {getattr(fault, 'strerror', None) or fault}",
-                where=str(target),
-                remedy="see space and rights there",
-            ) from fault
+        size = write_copy(session.connection, target)
         return {"path": str(target), "bytes": size, "seq": session.head.seq}
 
     def abandon(self) -> None:
@@ -321,7 +311,7 @@ class Store:
             self._next_id = max(self._next_id, self._session.events.next_id)
         return self._session
 
-    def _settle(self, session: Session) -> _Unsure | None:
+    def _settle(self, session: Session) -> Unsure | None:
         """If the commit that failed last is in the file after all, make it durable and return what it held."""
         unsure = self._unsure
         if unsure is not None and session.head == unsure.head:
@@ -352,6 +342,6 @@ class Store:
         if self._unsure is not None and session.head == self._unsure.head:
             return  # the commit is there after all: the next one settles that first
         self._unsure = None
-        data = {"why": "the disk is full", "reserve": "given up to write this"}
         with session.transaction(self.chain, self._stamp) as draft:
-            draft.append("store.refused", data)
+            said = {"why": "the disk is full", "reserve": "given up to write this"}
+            draft.append("store.refused", said)

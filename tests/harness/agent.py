@@ -78,6 +78,7 @@ class Agent:
         watch: Sequence[Path] = (),
         config: Overrides | None = None,
         user: int | None = None,
+        path: Sequence[Path] = (),
         ready_secs: float = 20.0,
     ) -> None:
         self.folder = folder
@@ -85,6 +86,7 @@ class Agent:
         self.state = folder / "state"
         self.watch = tuple(watch)
         self.user = user
+        self._path = os.pathsep.join(map(str, (ROOT, *path)))  # where its processes import from
         self.ready_secs: float | None = None  # how long the last start took
         self._patience_secs = ready_secs
         self._process: subprocess.Popen[bytes] | None = None
@@ -92,8 +94,8 @@ class Agent:
         if not self.config.exists():
             write_config(self.config, config or {})
         if user is not None:
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, user, user)
+            for below in (folder, *folder.rglob("*")):
+                os.chown(below, user, user)
 
     @property
     def command(self) -> list[str]:
@@ -138,7 +140,7 @@ class Agent:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Starts without waiting."""
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": self._path}
         with (
             open(self.folder / "out.log", "wb") as out,
             open(self.folder / "err.log", "ab") as err,
@@ -240,7 +242,7 @@ class Agent:
         """One other command of the program on the same configuration and state."""
         return subprocess.run(
             [*self._program, *words],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": self._path},
             capture_output=True,
             text=True,
             check=False,
@@ -289,13 +291,13 @@ class Agent:
 
 
 @contextmanager
-def separated_agent() -> Iterator[Agent]:
+def separated_agent(config: Overrides | None = None) -> Iterator[Agent]:
     """An agent in a folder that the role users can reach; watches one empty folder beside it."""
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="sentinair-agent-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "watched").mkdir()
-        made = Agent(folder / "agent", watch=[folder / "watched"])
+        made = Agent(folder / "agent", watch=[folder / "watched"], config=config)
         made.folder.chmod(0o755)
         with made:
             yield made

@@ -36,6 +36,8 @@ EXECS_MAY = (
     "sentinair.monitors.process",
     "sentinair.settings.compiled",
     "sentinair.settings.guarded",
+    "sentinair.settings.registered",
+    "sentinair.settings.sinks",
     "sentinair.settings.types",
     "sentinair.settings.defaults",
 )
@@ -238,10 +240,15 @@ def test_the_version_has_one_place() -> None:
 def test_every_dependency_is_bounded_and_locked_by_hash() -> None:
     setup = configparser.ConfigParser()
     setup.read(TOP / "setup.cfg")
-    locks = {"install_requires": "constraints.txt", "dev": "constraints-dev.txt"}
+    locks = {
+        "install_requires": "constraints.txt",
+        "dev": "constraints-dev.txt",
+        "oracle": "constraints-oracle.txt",
+    }
     wanted = {
         "install_requires": setup["options"]["install_requires"],
         "dev": setup["options.extras_require"]["dev"],
+        "oracle": setup["options.extras_require"]["oracle"],
     }
     for kind, lines in wanted.items():
         lock = (TOP / "scripts" / locks[kind]).read_text()

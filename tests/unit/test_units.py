@@ -179,6 +179,7 @@ def test_every_socket_is_the_engines_and_of_one_group() -> None:
         "execs": "sentinair-sensor",
         "api": "sentinair-api",
         "forwarder": "sentinair-fwd",
+        "signing": "sentinair-fwd",
     }
     for name, group in groups.items():
         given = lines(f"sentinair-{name}.socket")
@@ -282,3 +283,31 @@ def test_the_exposure_score_is_within_its_bar(role: str, installed: Path) -> Non
     found = re.search(r"Overall exposure level for \S+ ([\d.]+)", done.stdout)
     assert found, done.stdout + done.stderr
     assert float(found[1]) <= BARS[role]
+
+
+@needs_systemd
+def test_the_manuals_way_to_give_the_forwarder_a_network_is_understood(
+    installed: Path, tmp_path: Path
+) -> None:
+    manual = (UNITS.parent / "docs" / "sinks.md").read_text()
+    (text,) = re.findall(r"```ini\n(.*?)```", manual, re.DOTALL)
+    root = tmp_path / "root"
+    shutil.copytree(installed, root, symlinks=True)
+    folder = root / "etc/systemd/system/sentinair-forwarder.service.d"
+    folder.mkdir()
+    (folder / "network.conf").write_text(text)
+    done = subprocess.run(
+        [
+            "systemd-analyze",
+            "verify",
+            "--man=no",
+            "--recursive-errors=no",
+            f"--root={root}",
+            "sentinair-forwarder.service",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [line for line in done.stderr.splitlines() if "sentinair" in line] == []
+    assert done.returncode == 0, done.stderr

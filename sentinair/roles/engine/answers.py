@@ -12,8 +12,10 @@ from sentinair.ipc.messages import AskRescan
 from sentinair.ipc.sockets import Peer
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.alert_answers import AlertAnswers
+from sentinair.roles.engine.drop_answers import DropAnswers
 from sentinair.roles.engine.modes import params_of
 from sentinair.roles.engine.requests import Handler, name_of, text_param
+from sentinair.roles.engine.sink_answers import SinkAnswers
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.status import Counters, status, status_without_record
 
@@ -39,8 +41,10 @@ class Answers:
         return {
             "status": self.status,
             **AlertAnswers(self._spine, self._stamp).handlers(),
+            **DropAnswers(self._spine, self._engine.state).handlers(),
             "rescan": self.rescan,
             "db.backup": self.backup,
+            **SinkAnswers(self._spine).handlers(),
             "mode.show": self.mode,
             "mode.set": self.set_mode,
             "rules.reload": self.reload_rules,
@@ -77,7 +81,7 @@ class Answers:
                 counters=self._counters,
                 shared=self._shared,
             )
-            return found | {"rules": spine.panel.status()}
+            return found | {"rules": spine.panel.status(), "sinks": spine.sinks.status()}
         except StorageFault as fault:  # the record cannot be read: that is what to say first
             why = spine.commits.refusal or str(fault)
             return status_without_record(why, self._counters, self._stamp())

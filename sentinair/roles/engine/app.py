@@ -30,13 +30,14 @@ log = logging.getLogger("sentinair.engine")
 RETRY_NS: Final = 30_000_000_000
 TICK_NS: Final = 1_000_000_000
 DRAIN_NS: Final = 5_000_000_000  # how long senders get to hand over what they hold
+SIGNING: Final = ("drop.sign", "drop.certificates")  # all that the socket "signing" is for
 MAX_CONNECTIONS: Final = 64  # to one socket: a crowd at one keeps nobody from another
 
 Connection = Sender | Requests
 
 
 class Engine:
-    """listeners: listening sockets by name (the roles' and "control").  open_spine: opens the store and what judges;
+    """listeners: listening sockets by name (the roles', "signing" and "control").  open_spine: opens the store and what judges;
     raises StorageFault while the state cannot be written.
     """
 
@@ -56,6 +57,7 @@ class Engine:
         self._listeners = dict(listeners)
         self._connections: dict[Connection, str] = {}  # to the listener, the oldest first
         self._handlers = handlers(self)
+        self._signing = {name: self._handlers[name] for name in SIGNING if name in self._handlers}
         self._notifier = notifier
         self._next_tick_ns = 0
         self._next_open_ns = 0
@@ -223,7 +225,7 @@ class Engine:
         made: Connection = (
             Sender(name, connection, who)
             if name in ROLES
-            else Requests(connection, who, self._handlers)
+            else Requests(connection, who, self._signing if name == "signing" else self._handlers)
         )
         self._connections[made] = name
         self._selector.register(made.socket, selectors.EVENT_READ, made)

@@ -34,15 +34,16 @@ from sentinair.roles.engine.judge import Completed, Judge
 from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.overdue import Overdue
 from sentinair.roles.engine.panel import Panel
-from sentinair.roles.engine.registered import load as load_object
-from sentinair.roles.engine.registered import look_up
 from sentinair.roles.engine.requests import Handler
+from sentinair.roles.engine.sinks import Sinks
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
 from sentinair.settings.load import load
 from sentinair.settings.overrides import merge, read_overrides
+from sentinair.settings.registered import load as load_object
+from sentinair.settings.registered import look_up
 from sentinair.store.events import LaneKey, StoredEvent
 from sentinair.store.read import Reader
 from sentinair.store.suppressions import suppressions
@@ -96,7 +97,12 @@ class Assembly:
 
     def _joined(self, store: Store) -> Spine:
         mask = Masker(self.settings.processes.mask_options).argv
-        commits = Commits(store, self.stamp, lambda lanes: spine.committed(lanes))  # noqa: PLW0108 - made below
+        commits = Commits(
+            store,
+            self.stamp,
+            lambda lanes: spine.committed(lanes),  # noqa: PLW0108 - made below
+            self._counters.totals,
+        )
         gaps = Gaps()
         begun = {"version": __version__, "host": socket.gethostname(), "pid": os.getpid()}
         with Reader.open(self.state) as reader:
@@ -146,6 +152,14 @@ class Assembly:
             drills=Drills(commits, circumstances, self.stamp),
             panel=self._panel,
             overdue=Overdue(commits, manager, self._recall, self.new_id),
+            sinks=Sinks(
+                commits,
+                self.settings.sinks,
+                self.state,
+                stamp=self.stamp,
+                notice=judge.notice,
+                say=lambda word: spine.say("forwarder", word),
+            ),
         )
         starts.tick(self.stamp())
         if store.opened.damaged is not None:

@@ -12,9 +12,11 @@ from typing import Final
 
 from sentinair.errors import RecordGone, StorageFault
 from sentinair.model.alert import Alert, AlertChange
+from sentinair.model.delivery import Position
 from sentinair.model.event import RENAME, Event, FileEvent, FileState
 from sentinair.model.process import Process
 from sentinair.model.record import Record, Stamp
+from sentinair.roles.engine.totals import Totals
 from sentinair.store.events import LaneKey, Pending
 from sentinair.store.writer import Committed, Store
 
@@ -28,6 +30,9 @@ MAX_FOUND: Final = (
 SPACING_NS: Final = (
     20_000_000  # between commits while input keeps coming: larger groups cost less each
 )
+POSITION_NS: Final = (
+    1_000_000_000  # how far sinks are waits so long for a commit that has more to write
+)
 RETRY_NS: Final = 30_000_000_000
 _URGENT: Final = frozenset({"alert.raised", "alert.reopened", "alert.escalated"})
 
@@ -40,8 +45,11 @@ class Commits:
         store: Store,
         stamp: Callable[[], Stamp],
         on_commit: Callable[[dict[LaneKey, int]], None],
+        totals: Totals | None = None,
     ) -> None:
+        """totals: of the engine's life, which may outlast this; None: new ones."""
         self.store = store
+        self.totals = Totals() if totals is None else totals
         self.refusal: str | None = None  # why the disk does not take our writes
         self.refused_commits = 0
         self.last: Committed | None = None
@@ -52,6 +60,8 @@ class Commits:
         self._records: list[Record] = []
         self._found: list[tuple[bytes, FileState | None]] = []
         self._committed: dict[LaneKey, int] = {}
+        self._positions: dict[str, Position] = {}
+        self._positions_ns = 0
         self._touched: set[bytes] = set()
         self._oldest_ns = 0
         self._done_ns = 0
@@ -137,6 +147,12 @@ class Commits:
         self._begin(self._stamp().mono_ns)
         self._committed[lane] = seq
 
+    def position(self, sink: str, position: Position) -> None:
+        """How far a sink is; written with what else is due, or within POSITION_NS."""
+        if not self._positions:
+            self._positions_ns = self._stamp().mono_ns
+        self._positions[sink] = position
+
     def touches(self, directory: bytes) -> bool:
         """Whether a change in directory waits, so that the store does not know its true state yet."""
         return directory in self._touched
@@ -152,10 +168,13 @@ class Commits:
 
     def due_in_ns(self, now_ns: int, *, more: bool) -> int | None:
         """Nanoseconds until a commit is due; <= 0: now; None: nothing waits. more: input is still coming."""
-        if not (self.waiting or self._committed):
+        waits = bool(self.waiting or self._committed)
+        if not (waits or self._positions):
             return None
         if self.refusal is not None:
             return self._retry_ns - now_ns
+        if not waits:
+            return self._positions_ns + POSITION_NS - now_ns
         if self._urgent or len(self._events) >= MAX_EVENTS or len(self._found) >= MAX_FOUND:
             return 0
         if more:
@@ -167,12 +186,18 @@ class Commits:
 
         Raises RecordGone.
         """
-        if not (self.waiting or self._committed):
+        if not (self.waiting or self._committed or self._positions):
             return True
         stamp = self._stamp()
         try:
             self.last = self.store.commit(
-                stamp, self._events, self._alerts, self._records, self._committed, self._found
+                stamp,
+                self._events,
+                self._alerts,
+                self._records,
+                self._committed,
+                self._found,
+                self._positions,
             )
         except RecordGone:
             raise
@@ -181,12 +206,20 @@ class Commits:
             self.refused_commits += 1
             self._retry_ns = stamp.mono_ns + RETRY_NS
             return False
+        done_ns = self._stamp().mono_ns
+        self.totals.committed(
+            self._events,
+            self._alerts,
+            took_ns=done_ns - stamp.mono_ns,
+            waited_ns=done_ns - (self._oldest_ns or done_ns),
+        )
         refused, self.refusal = self.refusal, None
         committed, self._committed = self._committed, {}
         self._events, self._alerts, self._records, self._found = [], [], [], []
+        self._positions = {}
         self._touched.clear()
         self._oldest_ns, self._urgent = 0, False
-        self._done_ns = self._stamp().mono_ns
+        self._done_ns = done_ns
         self._on_commit(committed)
         if refused is not None:
             self.record("store.refused", {"why": refused, "tries": self.refused_commits})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import typing
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -13,7 +14,6 @@ from sentinair.alerts.manager import AlertManager
 from sentinair.ipc.messages import AskHash, AskInventory, AskRescan, Batch
 from sentinair.model.alert import Joined
 from sentinair.model.event import (
-    ClockEvent,
     Event,
     FileEvent,
     GapEvent,
@@ -32,24 +32,15 @@ from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.hashes import Hashes
 from sentinair.roles.engine.join import ProcessTable
+from sentinair.roles.engine.own import OwnRoles
 from sentinair.roles.engine.rescans import compare, is_own_work
-from sentinair.store.events import LaneKey
+from sentinair.store.events import LaneKey, Stored
 from sentinair.store.gaps import gap_record, restored_record
 
 __all__ = ["Completed", "Judge"]
 
 KIND: Final[dict[type[Event], str]] = {
-    kind: str(kind.__struct_config__.tag)
-    for kind in (
-        FileEvent,
-        ProcessEvent,
-        GapEvent,
-        HashEvent,
-        WriterEvent,
-        ClockEvent,
-        TamperEvent,
-        Scanned,
-    )
+    kind: str(kind.__struct_config__.tag) for kind in typing.get_args(Stored)
 }
 MAX_UNNAMED: Final = 4096  # stored events whose writer may still become known
 UNNAMED_NS: Final = 5_000_000_000
@@ -98,6 +89,7 @@ class Judge:
         self._alerts = alerts
         self._own = own
         self._state = state
+        self.own = OwnRoles(state)
         self._own_seq = 0
         self._stamp = stamp
         self._ask = ask
@@ -138,7 +130,11 @@ class Judge:
         seq = batch.first_seq
         for event in batch.events:
             if type(event) is FileEvent:
-                self._file(event, batch.source, lane, seq, self._writer(event, found))
+                writer = self._writer(event, found)
+                if self.own.wrote(event, writer):
+                    seq += 1
+                    continue
+                self._file(event, batch.source, lane, seq, writer)
             else:
                 self._other(event, batch.source, lane, seq, sender)
             seq += 1
@@ -150,6 +146,10 @@ class Judge:
         return self._commits.event(
             event, KIND[type(event)], source, self._own, self._own_seq, process
         )
+
+    def notice(self, event: Event) -> None:
+        """Store and judge an event the engine itself made."""
+        self._detect(event, None, self.own_event(event, "engine"))
 
     def tampered(self, found_by: str, what: str) -> None:
         """The record itself is not as it was written: an event, a record and an alert."""

@@ -22,8 +22,16 @@ PASSING: Final = (
     b"reserve",
     b"run/engine.lock",
     b"run/sensor.msgpack",
-    *(b"run/%s.sock" % name for name in (b"sensor", b"execs", b"api", b"forwarder", b"control")),
+    b"run/forwarder.msgpack",
+    *(
+        b"run/%s.sock" % name
+        for name in (b"sensor", b"execs", b"api", b"forwarder", b"signing", b"control")
+    ),
 )
+
+# What leaves the host lies here until it is fetched.  Who took or cut it shows to whoever verifies it: each file is
+# signed, and names the one before.
+EXPORTS: Final = b"data/exports"
 
 Known = Sequence[tuple[bytes, FileState]]
 
@@ -57,6 +65,10 @@ def is_own_work(event: FileEvent, state_directory: bytes) -> bool:
     if not event.path.startswith(state_directory + b"/"):
         return False
     name, state = event.path[len(state_directory) + 1 :], event.state
+    if name in (b"data", EXPORTS) and state is not None:
+        return stat.S_ISDIR(state.mode) and not state.mode & stat.S_IWOTH
+    if name.startswith(EXPORTS + b"/"):
+        return state is None or (stat.S_ISREG(state.mode) and not state.mode & stat.S_IWOTH)
     if state is None:
         return name in PASSING
     ours = name in PASSING or name in KEPT

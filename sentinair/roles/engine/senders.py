@@ -14,14 +14,12 @@ from sentinair.errors import DataFault
 from sentinair.ipc.frames import FrameReader, frame
 from sentinair.ipc.messages import (
     VERSION,
-    Ack,
-    AskHash,
-    AskInventory,
-    AskRescan,
     Batch,
+    FromEngine,
     FromSender,
     Health,
     Hello,
+    KeptSink,
     Welcome,
     decode_from_sender,
     encode,
@@ -78,7 +76,12 @@ class Sender:
             yield decode_from_sender(body)
 
     def welcome(
-        self, hello: Hello, committed: Mapping[str, int], own: tuple[tuple[int, int], ...]
+        self,
+        hello: Hello,
+        committed: Mapping[str, int],
+        own: tuple[tuple[int, int], ...],
+        chain: str = "",
+        sinks: tuple[KeptSink, ...] | None = None,
     ) -> None:
         """Answer a hello.  Raises DataFault if the sender is not what its socket says."""
         if hello.version != VERSION:
@@ -93,7 +96,10 @@ class Sender:
         self.hello = hello
         self.expected = {lane: seq + 1 for lane, seq in committed.items()}
         self.held = {}
-        self.send(Welcome(VERSION, dict(committed), own))
+        if sinks is None:
+            self.send(Welcome(VERSION, dict(committed), own))
+        else:
+            self.send(Welcome(VERSION, dict(committed), own, chain, sinks))
 
     def accept(self, batch: Batch) -> Batch | None:
         """batch without what was taken before; None if nothing is left of it.
@@ -112,7 +118,7 @@ class Sender:
         self.expected[batch.lane] = batch.first_seq + len(batch.events)
         return batch
 
-    def send(self, message: Welcome | Ack | AskRescan | AskInventory | AskHash) -> None:
+    def send(self, message: FromEngine) -> None:
         self._out += frame(encode(message))
         if len(self._out) > MAX_OUT_BYTES:
             raise DataFault(f"{self.role} does not read what it is sent")

@@ -11,7 +11,17 @@ from typing import Final
 from sentinair.alerts.manager import AlertManager
 from sentinair.errors import DataFault, RecordGone
 from sentinair.ipc.lane import MAX_BATCH
-from sentinair.ipc.messages import Ack, AskInventory, Batch, FromSender, Health, Hello
+from sentinair.ipc.messages import (
+    Ack,
+    AskInventory,
+    Batch,
+    FromEngine,
+    FromSender,
+    Health,
+    Hello,
+    Own,
+    SinkReport,
+)
 from sentinair.model.event import ClockEvent, GapEvent
 from sentinair.model.record import Stamp
 from sentinair.monitors.clock import ClockWatch
@@ -24,6 +34,7 @@ from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.overdue import Overdue
 from sentinair.roles.engine.panel import Panel
 from sentinair.roles.engine.senders import Held, Sender
+from sentinair.roles.engine.sinks import Sinks
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
@@ -60,6 +71,7 @@ class Spine:
         drills: Drills,
         panel: Panel,
         overdue: Overdue,
+        sinks: Sinks,
     ) -> None:
         """after_stop: the engine's life before this one ended in order, and its senders with it."""
         self._after_stop = after_stop
@@ -68,6 +80,7 @@ class Spine:
         self.drills = drills
         self.panel = panel
         self._overdue = overdue
+        self.sinks = sinks
         self._met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
@@ -104,6 +117,9 @@ class Spine:
                     self._hold_or_take(sender, batch)
             case Health():
                 sender.health = message
+            case SinkReport():
+                if self.senders.get(sender.role) is sender and sender.role == "forwarder":
+                    self.sinks.hear(message)
             case Hello():
                 self._hello(sender, message)
 
@@ -117,10 +133,14 @@ class Spine:
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
         durable = {name: store.lane(key) for name, key in lanes.items()}
         committed = {name: seq for name, seq in durable.items() if seq is not None}
-        sender.welcome(hello, committed, self._own_processes())
+        kept = self.sinks.kept() if sender.role == "forwarder" else None
+        sender.welcome(hello, committed, self._own_processes(), store.chain, kept)
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
         self.senders[sender.role] = sender
+        self.judge.own.learn(self._own_processes())
+        if sender.role != "sensor":
+            self.say("sensor", Own(self._own_processes()))
         if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
         self._met.add(sender.role)
@@ -167,14 +187,16 @@ class Spine:
 
     def ask(self, ask: Ask) -> None:
         """Send a request to the sensor, if it is there; what it could not be asked, its next start makes up for."""
-        sensor = self.senders.get("sensor")
-        if sensor is not None:
-            self._say(sensor, ask)
+        self.say("sensor", ask)
 
-    def _say(self, sender: Sender, message: Ack | Ask) -> None:
+    def say(self, role: str, message: FromEngine) -> None:
+        """If it is there; what it did not hear its next welcome tells it."""
+        sender = self.senders.get(role)
+        if sender is None:
+            return
         try:
             sender.send(message)
-        except (OSError, DataFault) as fault:  # dying or hanging: its next life is told by Welcome
+        except (OSError, DataFault) as fault:  # dying or hanging
             log.info("%s does not hear: %s", sender.role, fault)
             sender.hang_up()
 
@@ -260,7 +282,8 @@ class Spine:
             if sender is not None and sender.hello is not None and sender.hello.run == lane.run:
                 receipts.setdefault(lane.sender, {})[lane.name] = seq
         for role, receipt in receipts.items():
-            self._say(self.senders[role], Ack(receipt))
+            self.say(role, Ack(receipt))
+        self.sinks.committed()
 
     def tick(self) -> None:
         """Once a second.  Raises RecordGone."""
@@ -277,6 +300,7 @@ class Spine:
         self._overdue.tick(self.panel.detectors, stamp)
         self.modes.tick(stamp)
         self.drills.tick(stamp)
+        self.sinks.tick(stamp)
         self._ask_inventory()
         if stamp.mono_ns >= self._next_beat_ns:
             self._next_beat_ns = stamp.mono_ns + HEARTBEAT_NS

@@ -10,10 +10,12 @@ from typing import Final
 from sentinair import __version__
 from sentinair.alerts.manager import AlertManager
 from sentinair.codecs.times import rfc3339
+from sentinair.model.alert import SEVERITIES
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.gaps import Gaps
 from sentinair.roles.engine.senders import ROLES, Sender
+from sentinair.roles.engine.totals import Totals
 from sentinair.store.read import AlertFilter, Reader
 
 __all__ = ["MONITORS", "Counters", "monitoring", "status", "status_without_record"]
@@ -36,6 +38,7 @@ class Counters:
         self.events = 0
         self.started_ns = 0
         self.started_mono_ns = 0
+        self.totals = Totals()
 
 
 def monitoring(
@@ -88,7 +91,7 @@ def status(
 ) -> dict[str, object]:
     """The whole answer, JSON-able.  mode: Modes.status().  shared: None, or why the roles share one user."""
     proven, evidence = monitoring(senders, stamp.mono_ns)
-    kept = _kept(state, stamp)
+    kept = _kept(state, stamp, commits.totals)
     disk = os.statvfs(state)
     usage = os.times()
     up_secs = (stamp.mono_ns - counters.started_mono_ns) / 1e9
@@ -145,6 +148,7 @@ def status(
         "roles_separated": shared is None,
         "roles_note": shared or "",
         "events_this_run": counters.events,
+        "totals": kept["totals"],
         "waiting": commits.waiting,
         "not_writing": commits.refusal or commits.store.seal_refusal,
     }
@@ -167,8 +171,8 @@ def status_without_record(why: str, counters: Counters, stamp: Stamp) -> dict[st
     }
 
 
-def _kept(state: Path, stamp: Stamp) -> dict[str, dict[str, object]]:
-    """What the database itself tells."""
+def _kept(state: Path, stamp: Stamp, totals: Totals) -> dict[str, dict[str, object]]:
+    """What the database itself tells, and what was put there in this life."""
     midnight = datetime.fromtimestamp(stamp.time_ns / 1e9).astimezone()
     midnight = midnight.replace(hour=0, minute=0, second=0, microsecond=0)
     with Reader.open(state) as reader:
@@ -176,14 +180,16 @@ def _kept(state: Path, stamp: Stamp) -> dict[str, dict[str, object]]:
         sealed = reader.last_record("checkpoint")
         newest = reader.alerts(AlertFilter(), limit=1).rows
         today = AlertFilter(since_ns=int(midnight.timestamp()) * 10**9)
+        shelves = reader.alert_counts()
+        by_severity = dict.fromkeys(SEVERITIES, 0)
+        for shelf in shelves:
+            if shelf.status == "open":
+                by_severity[shelf.severity] = by_severity.get(shelf.severity, 0) + shelf.count
         return {
             "alerts": {
                 "total_today": reader.count_alerts(today),
-                "critical_open": sum(
-                    shelf.count
-                    for shelf in reader.alert_counts()
-                    if (shelf.severity, shelf.status) == ("critical", "open")
-                ),
+                "critical_open": by_severity["critical"],
+                "by_severity": by_severity,
                 "last_alert": rfc3339(newest[0].time_ns) if newest else None,
             },
             "ledger": {
@@ -191,6 +197,7 @@ def _kept(state: Path, stamp: Stamp) -> dict[str, dict[str, object]]:
                 "link": head.link.hex(),
                 "last_checkpoint": rfc3339(sealed.stamp.time_ns) if sealed else None,
             },
+            "totals": totals.told(shelf.category for shelf in shelves),
         }
 
 

@@ -17,6 +17,7 @@ from sentinair.ipc.messages import (
     AskRescan,
     Health,
     Hello,
+    Own,
     Welcome,
 )
 from sentinair.ipc.notify import Notifier
@@ -185,16 +186,19 @@ class Sensor:
         )
 
     def _welcomed(self, welcome: Welcome) -> None:
-        monitor = self._files.monitor
-        me = set() if self._start is None else {(os.getpid(), self._start)}
-        # what an earlier engine wrote may still wait in the kernel's queue
-        own = frozenset({*welcome.own, *me, *sorted(monitor.own)[:64]})
-        monitor.own = own
-        monitor.own_dropped += self._outbox.told_own(own)
+        self._told_own(welcome.own)
         self._health_due = 0.0
         if not self._started:
             self._started = True
             self._walks.request(Request("start"))
+
+    def _told_own(self, told: tuple[tuple[int, int], ...]) -> None:
+        monitor = self._files.monitor
+        me = set() if self._start is None else {(os.getpid(), self._start)}
+        # what an earlier engine or forwarder wrote may still wait in the kernel's queue
+        own = frozenset({*told, *me, *sorted(monitor.own)[:64]})
+        monitor.own = own
+        monitor.own_dropped += self._outbox.told_own(own)
 
     def _asked(self, ask: Ask) -> None:
         match ask:
@@ -205,6 +209,8 @@ class Sensor:
                 self._processes.inventory(ask.gaps)
             case AskHash():
                 self._hashes.executable(ask)
+            case Own(own):
+                self._told_own(own)
 
     def _tell_health(self, now: float) -> None:
         """Each HEALTH_SECS: has the source brought a record since the last time, be it only of our own test."""

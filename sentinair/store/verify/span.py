@@ -14,6 +14,7 @@ import msgspec
 
 from sentinair.store.alerts import Shelf
 from sentinair.store.chain import GENESIS, KEPT, prefix_of
+from sentinair.store.sinks import KINDS as SINK_KINDS
 from sentinair.store.verify.batches import Batches, BatchSum
 from sentinair.store.verify.plan import UNDECODABLE, Body, Finding, Kept, Plan
 from sentinair.store.verify.seals import signer_of
@@ -27,7 +28,7 @@ _RECORDS: Final = (
     "SELECT seq, kind, time, boot, mono, salt, body, leaf, link FROM ledger"
     " WHERE seq BETWEEN ? AND ? ORDER BY seq"
 )
-_JUDGED: Final = ("epoch", "checkpoint", "retention", "gap", "gap.restored")
+_JUDGED: Final = ("epoch", "checkpoint", "retention", "gap", "gap.restored", *SINK_KINDS)
 _SIGNED: Final = ("epoch", "checkpoint")
 _ALERTS: Final = "alert."
 

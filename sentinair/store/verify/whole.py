@@ -15,6 +15,7 @@ from sentinair.store.verify import tables
 from sentinair.store.verify.batches import Gone
 from sentinair.store.verify.plan import UNDECODABLE, Finding, Forgotten, Plan
 from sentinair.store.verify.seals import Seals, check_seals
+from sentinair.store.verify.sinks import check_letters, check_sinks
 from sentinair.store.verify.span import Span
 
 __all__ = ["Sums", "judge"]
@@ -60,6 +61,9 @@ def judge(
     gaps = (record for record in kept if record.kind.startswith("gap"))
     table = _reporter(findings)
     table("gaps", lambda find: tables.check_gaps(connection, gaps, find))
+    told = [record for record in kept if record.kind.startswith("sink.")]
+    table("letters", lambda find: check_letters(connection, told, find))
+    table("sinks", lambda find: check_sinks(connection, told, plan.head.seq, find))
     _check_events(connection, spans, sums, table)
     alerts = {key: seq for span in spans for key, seq in span.alerts.items()}
     shelves = _shelves(plan, spans)

@@ -102,7 +102,7 @@ class Engine:
                     self.hellos.append(message)
                 elif isinstance(message, Health):
                     self.health.append(message)
-                else:
+                elif isinstance(message, Batch):
                     self.batches.append(message)
                     committed[message.lane] = message.first_seq + len(message.events) - 1
             if committed and acknowledge:

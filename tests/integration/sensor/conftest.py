@@ -24,6 +24,7 @@ from sentinair.ipc.messages import (
     AskInventory,
     AskRescan,
     Batch,
+    FromSender,
     Health,
     Hello,
     Welcome,
@@ -82,7 +83,7 @@ class Engine:
                 with contextlib.suppress(BrokenPipeError):
                     self.say(Ack(committed))
 
-    def _take(self, message: Hello | Batch | Health, committed: dict[str, int]) -> None:
+    def _take(self, message: FromSender, committed: dict[str, int]) -> None:
         match message:
             case Hello():
                 self.hello = message

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -15,6 +17,10 @@ from sentinair.cli.reading import reading
 from sentinair.store.read import Reader
 from tests.harness.ledgers import LedgerMaker
 from tests.unit.cli.conftest import Program, needs_root
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="needs promtool, of Debian's package prometheus"
+)
 
 
 def test_without_an_engine_the_record_is_told(recorded: Program) -> None:
@@ -40,6 +46,40 @@ def test_a_running_engine_tells_its_status(running: Program) -> None:
     assert "sentinair         running for" in running.out
     assert "file monitor" in running.out
     assert running.lines("status")[0]["system"]["running"] is True
+
+
+def test_a_running_engine_tells_its_metrics(running: Program) -> None:
+    assert running("status", "--format", "prometheus") == 0
+    assert "\nsentinair_up 1\n" in running.out
+    assert 'sentinair_alerts_by_severity{severity="critical"} ' in running.out
+    assert 'sentinair_events_total{kind="file"} 0' in running.out
+    assert "sentinair_commit_duration_seconds_count " in running.out
+
+
+@needs_promtool
+def test_prometheus_finds_no_fault_in_the_metrics(running: Program) -> None:
+    assert running("status", "--format", "prometheus") == 0
+    assert _checked(running.out) == (0, "", "")
+
+
+def test_without_an_engine_the_metrics_say_so(recorded: Program) -> None:
+    assert recorded("status", "--format", "prometheus") == 69
+    assert "sentinair_up 0\n" in recorded.out
+    assert "sentinair_gaps_open 1\n" in recorded.out
+    assert 'sentinair_alerts_by_severity{severity="critical"} 2\n' in recorded.out
+    assert "sentinair_writing" not in recorded.out
+
+
+def test_without_engine_and_record_the_metrics_say_that(program: Program) -> None:
+    assert program("status", "--format", "prometheus") == 69
+    assert "sentinair_up 0\n" in program.out
+    assert "alerts" not in program.out
+
+
+def _checked(text: str) -> tuple[int, str, str]:
+    command = ["promtool", "check", "metrics"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 def test_a_rescan_needs_engine_and_sensor(running: Program) -> None:

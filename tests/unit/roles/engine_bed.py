@@ -38,11 +38,12 @@ from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.overdue import Overdue
 from sentinair.roles.engine.panel import Panel
 from sentinair.roles.engine.senders import Sender
+from sentinair.roles.engine.sinks import Sinks
 from sentinair.roles.engine.spine import Spine
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
 from sentinair.roles.engine.upkeep import Upkeep
-from sentinair.settings.types import Settings
+from sentinair.settings.types import Settings, SinksSettings
 from sentinair.store.events import LaneKey, StoredEvent
 from sentinair.store.read import EventFilter, Reader
 from sentinair.store.writer import Store
@@ -69,6 +70,7 @@ class Bed:
         after_stop: bool = True,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         rules: Path | None = None,
+        sinks: SinksSettings = SinksSettings(),  # noqa: B008 - frozen
     ) -> None:
         """rules: a folder of rules that judge beside the detectors."""
         makers: dict[str, Callable[[Ground], Detector]] = {}
@@ -134,6 +136,14 @@ class Bed:
             panel=self.panel,
             overdue=Overdue(self.commits, self.alerts, self._recall, self.new_id),
             drills=Drills(self.commits, self.alerts.circumstances, stamp),
+            sinks=Sinks(
+                self.commits,
+                sinks,
+                state,
+                stamp=stamp,
+                notice=judge.notice,
+                say=lambda word: self.spine.say("forwarder", word),
+            ),
         )
         self.peers: list[Peer] = []
 

@@ -9,7 +9,7 @@ import pytest
 
 from sentinair.errors import UsageFault
 from sentinair.roles.arguments import options, stop_descriptor
-from sentinair.roles.engine.registered import load, look_up
+from sentinair.settings.registered import load, look_up
 
 
 def test_pairs_are_read_by_name_in_any_order() -> None:

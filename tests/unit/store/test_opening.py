@@ -226,6 +226,9 @@ def test_the_tail_is_checked_from_the_last_checkpoint_on(state: Path) -> None:
             check_tail(connection)
 
 
+NEXT = schema.VERSION + 1
+
+
 def add_colour(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE colours(name TEXT)")
     connection.execute("INSERT INTO colours VALUES('quokka')")
@@ -239,15 +242,21 @@ def fail_midway(connection: sqlite3.Connection) -> None:
 def test_a_restart_across_a_migration_loses_nothing(state: Path) -> None:
     written(state)
     settings = StoreSettings(reserve_bytes=1 << 20)
-    store = Store.open(state, settings, stamp(3), version=2, migrations={2: add_colour})
-    assert store.opened.migrated == (2,)
+    store = Store.open(
+        state, settings, stamp(3), version=NEXT, migrations={**schema.MIGRATIONS, NEXT: add_colour}
+    )
+    assert store.opened.migrated == (NEXT,)
     assert store.alert(alert(1).id) is not None
     assert store.allocate(1) == 2
     store.close(stamp(4))
-    again = Store.open(state, settings, stamp(5), version=2, migrations={2: add_colour})
+    again = Store.open(
+        state, settings, stamp(5), version=NEXT, migrations={**schema.MIGRATIONS, NEXT: add_colour}
+    )
     assert again.opened.migrated == ()
     again.close(stamp(6))
-    with pytest.raises(VersionFault, match="version 2, this program knows up to 1"):
+    with pytest.raises(
+        VersionFault, match=f"version {NEXT}, this program knows up to {schema.VERSION}"
+    ):
         open_store(state, 7)
 
 
@@ -258,12 +267,12 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(state: Path) -> None:
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         with pytest.raises(sqlite3.OperationalError):
-            schema.migrate(connection, to=2, steps={2: fail_midway})
+            schema.migrate(connection, to=NEXT, steps={NEXT: fail_midway})
         connection.execute("ROLLBACK")
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
     assert database.read_bytes() == before
-    with pytest.raises(VersionFault, match="nothing leads from 1 to 2"):
-        Store.open(state, settings, stamp(3), version=2, migrations={})
+    with pytest.raises(VersionFault, match=f"nothing leads from {schema.VERSION} to {NEXT}"):
+        Store.open(state, settings, stamp(3), version=NEXT, migrations={})
     open_store(state, 4).close(stamp(5))
 
 
@@ -295,3 +304,14 @@ def test_who_holds_the_lock_is_seen(state: Path, monkeypatch: pytest.MonkeyPatch
     assert access.is_claimed(state)
     with Reader.open(state) as reader:
         assert reader.head().seq == 2
+
+
+def test_a_record_of_the_first_version_gets_its_sinks(state: Path) -> None:
+    database = written(state)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript("DROP TABLE sinks; DROP TABLE letters; PRAGMA user_version=1")
+    store = open_store(state, 4)
+    assert store.opened.migrated == (2,)
+    store.close(stamp(5))
+    with closing(sqlite3.connect(database)) as connection:
+        assert schema.stored_objects(connection) == schema.expected_objects()

@@ -1,4 +1,4 @@
-"""ATT&CK techniques by name, for readers without a network: those that matter on a Linux host.
+"""ATT&CK techniques and tactics by name, for readers without a network: those that matter on a Linux host.
 
 Ids and names are those of MITRE ATT&CK for Enterprise; a sub-technique stands with its own name.  T1562 and T1070
 were split and renamed in its version 19: rules from before still name the old ids.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["TECHNIQUES", "technique_name"]
+__all__ = ["TACTICS", "TECHNIQUES", "tactic_name", "technique_name"]
 
 TECHNIQUES: Final[dict[str, str]] = {
     "T1003": "OS Credential Dumping",
@@ -245,6 +245,31 @@ TECHNIQUES: Final[dict[str, str]] = {
     "T1686": "Disable or Modify System Firewall",
     "T1690": "Prevent Command History Logging",
 }
+
+TACTICS: Final[dict[str, str]] = {
+    # short name, as rules write it: id.  Version 19 made two of defense-evasion, and one of them kept its id.
+    "reconnaissance": "TA0043",
+    "resource-development": "TA0042",
+    "initial-access": "TA0001",
+    "execution": "TA0002",
+    "persistence": "TA0003",
+    "privilege-escalation": "TA0004",
+    "stealth": "TA0005",
+    "defense-evasion": "TA0005",
+    "defense-impairment": "TA0112",
+    "credential-access": "TA0006",
+    "discovery": "TA0007",
+    "lateral-movement": "TA0008",
+    "collection": "TA0009",
+    "command-and-control": "TA0011",
+    "exfiltration": "TA0010",
+    "impact": "TA0040",
+}
+
+
+def tactic_name(tactic: str) -> str:
+    """The name of a tactic from its short one: "Command and Control" of "command-and-control"."""
+    return " ".join(word if word == "and" else word.capitalize() for word in tactic.split("-"))
 
 
 def technique_name(technique: str) -> str | None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import re
 
-from sentinair.alerts.attack import TECHNIQUES, technique_name
 from sentinair.detect.sigma.files import read_rules
+from sentinair.model.attack import TACTICS, TECHNIQUES, tactic_name, technique_name
 from tests.harness.agent import ROOT
 
 
@@ -12,6 +12,16 @@ def test_each_technique_our_rules_name_has_a_name() -> None:
     named = {name for rule in read.rules for name in rule.techniques}
     named |= {name for one in read.correlations for name in one.head.techniques}
     assert named - set(TECHNIQUES) == set()
+
+
+def test_each_tactic_our_rules_name_has_an_id() -> None:
+    named = {name for rule in read_rules(ROOT / "config" / "rules").rules for name in rule.tactics}
+    assert named - set(TACTICS) == set()
+
+
+def test_a_tactic_is_told_as_it_is_written() -> None:
+    assert tactic_name("command-and-control") == "Command and Control"
+    assert tactic_name("stealth") == "Stealth"
 
 
 def test_a_part_is_told_with_what_it_is_part_of() -> None:

@@ -1,0 +1,60 @@
+"""`sentinair verify` of a drop: the same judgement as the stand-alone file's, on a host that has the agent."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from sentinair.cli.output import emit
+from sentinair.errors import StorageFault
+from sentinair.model.text import shown
+from sentinair.sinks.drop.check.found import Drop, Unjudged
+from sentinair.sinks.drop.check.lines import judge
+from sentinair.sinks.drop.check.program import read_known, told, write_known
+from sentinair.store.access import LEDGER
+
+__all__ = ["is_drop", "verify_drop"]
+
+
+def is_drop(path: Path) -> bool:
+    """Whether path is a directory that holds what only drops hold, and no ledger."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return False
+    return LEDGER not in names and any(
+        name.endswith((".manifest", ".keys", ".heartbeat")) for name in names
+    )
+
+
+def verify_drop(
+    path: Path, public_key: Path, *, known: Path | None, max_age_secs: int | None, as_json: bool
+) -> bool:
+    """Judge and tell; whether all is as it was written.  Raises StorageFault if it cannot be judged."""
+    where = None if known is None else os.fspath(known)
+    try:
+        before = read_known(where)
+        drop = judge(
+            os.fspath(path),
+            os.fspath(public_key),
+            before,
+            now_ns=time.time_ns(),
+            max_age_secs=max_age_secs,
+        )
+        if where is not None and drop.ok:
+            write_known(where, {**before, **drop.ends})
+    except Unjudged as fault:
+        raise StorageFault(str(fault), remedy="give the key with --public-key FILE") from fault
+    if as_json:
+        emit({"path": shown(os.fspath(path)), **drop.as_json()})
+    else:
+        _tell(drop)
+    return drop.ok
+
+
+def _tell(drop: Drop) -> None:
+    for line in told(drop):
+        click.echo(line)

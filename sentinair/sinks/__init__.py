@@ -1,0 +1,14 @@
+"""Bytes to somewhere: one file for each kind of sink, and the small parts that every delivery needs.
+
+    ground    what every sink is made from
+    choose    which entries go to a sink
+    mapping   changes to fields before a codec sees them
+    backoff   how long to wait after a failure
+    breaker   when to stop trying, and to try once
+    bucket    a rate with a burst
+    health    from what happened to one word
+    drop      files in a directory for an offline SIEM, signed, each naming its predecessor
+
+The small parts are pure: time and randomness are handed in.  A kind is registered in the entry point group
+`sentinair.sinks`: a callable that takes a Ground and the sink's options by name, and gives a model.ports.Sink.
+"""

@@ -1,0 +1,61 @@
+"""What the entry point group `sentinair.sinks` names: a drop made from its options in sinks.yaml."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Final
+
+from sentinair.errors import DataFault
+from sentinair.sinks.drop.place import safe
+from sentinair.sinks.drop.segment import Limits
+from sentinair.sinks.drop.signer import EngineSigner
+from sentinair.sinks.drop.sink import DropSink
+from sentinair.sinks.ground import Ground
+
+__all__ = ["drop"]
+
+_NS: Final = 1_000_000_000
+_INSTALLED: Final = Path("/var/lib/sentinair"), Path("/run/sentinair")
+
+
+class _Clock:
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def mono_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+def drop(
+    ground: Ground,
+    *,
+    directory: str = "",
+    segment_bytes: int = 8 << 20,
+    segment_secs: int = 60,
+    cap_bytes: int = 1 << 30,
+    complete: bool = False,
+    mounted: bool = False,
+) -> DropSink:
+    """directory: absolute; "": data/exports of the state.  The others are as in Limits and DropSink.
+
+    Raises DataFault, PermissionFault for a memory that cannot be used, and where there is no codec.
+    """
+    if ground.codec is None:
+        raise DataFault("a drop needs a codec", where=f"sink {ground.name}", remedy="codec: ndjson")
+    state, run = _INSTALLED
+    socket = (run if ground.state == state else ground.state / "run") / "signing.sock"
+    exports = ground.state / "data" / "exports"
+    return DropSink(
+        ground.name,
+        Path(directory) if directory else exports,
+        ground.codec,
+        EngineSigner(socket),
+        _Clock(),
+        exports / f".{safe(ground.name)}.memory",
+        limits=Limits(
+            segment_bytes=segment_bytes, segment_ns=segment_secs * _NS, cap_bytes=cap_bytes
+        ),
+        complete=complete,
+        mounted=mounted,
+    )

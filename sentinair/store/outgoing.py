@@ -1,0 +1,101 @@
+"""Reading what leaves the host: records and events after a cursor, oldest first, bounded in rows and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from sentinair.model.delivery import Key
+from sentinair.store.chain import CHAIN_AT
+from sentinair.store.events import StoredEvent
+from sentinair.store.read import EventFilter, Reader
+from sentinair.store.sinks import LetterRow, SinkRow, letter_rows, sink_rows
+
+__all__ = ["MAX_BYTES", "OutgoingReader", "RawRecord"]
+
+MAX_BYTES: Final = 1 << 20  # of bodies at once; one that is larger comes alone
+_COLUMNS: Final = "seq, kind, time, body, link"
+
+
+class RawRecord(msgspec.Struct, frozen=True):
+    """One record as it lies in the ledger."""
+
+    seq: int
+    kind: str
+    time_ns: int  # wall clock
+    body: bytes | None  # None: lawfully erased
+    link: bytes
+
+
+class OutgoingReader(Reader):
+    """A reader for the forwarder.  Methods raise StorageFault."""
+
+    def records_after(self, seq: int, limit: int) -> list[RawRecord]:
+        """The next records, at least one if there is one, at most limit, and about MAX_BYTES."""
+        found: list[RawRecord] = []
+        size = 0
+        with self._transaction() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608
+                (seq, limit),
+            )
+            for row in rows:
+                found.append(RawRecord(*row))
+                size += len(row[3] or b"")
+                if size >= MAX_BYTES:
+                    break
+        return found
+
+    def records_of(self, kinds: Sequence[str], after_seq: int, limit: int) -> list[RawRecord]:
+        """As records_after, of these kinds only, by the index on kind (none of them events.batch)."""
+        marks = ", ".join("?" * len(kinds))
+        query = (
+            f"SELECT {_COLUMNS} FROM ledger WHERE kind IN ({marks}) AND kind <> 'events.batch' AND seq > ?"  # noqa: S608
+            " ORDER BY seq LIMIT ?"
+        )
+        with self._transaction() as connection:
+            return [
+                RawRecord(*row) for row in connection.execute(query, (*kinds, after_seq, limit))
+            ]
+
+    def record_at(self, seq: int) -> RawRecord | None:
+        """That record; None: there is none."""
+        found = self.records_after(seq - 1, 1)
+        return found[0] if found and found[0].seq == seq else None
+
+    def next_events(self, event_id: int, limit: int) -> list[StoredEvent]:
+        """The next events of any kind.  Raises DataFault too."""
+        return self.events_after(event_id, EventFilter(), limit)
+
+    def sinks(self) -> list[SinkRow]:
+        """How far each sink is, as last committed."""
+        with self._transaction() as connection:
+            return sink_rows(connection)
+
+    def letters(self, sink: str, only: Sequence[Key] = ()) -> list[LetterRow]:
+        """Its dead letters, oldest first; those of `only`, if any are named."""
+        with self._transaction() as connection:
+            return letter_rows(connection, sink, only)
+
+    def ends(self) -> tuple[int, int]:
+        """Seq of the newest record and id of the newest event; 0: there is none."""
+        with self._transaction() as connection:
+            seq, event = connection.execute(
+                "SELECT (SELECT coalesce(max(seq), 0) FROM ledger), (SELECT coalesce(max(id), 0) FROM events)"
+            ).fetchone()
+            return seq, event
+
+    def chains(self) -> list[tuple[int, str]]:
+        """Each chain id with the seq of its first key, oldest first: what was recorded from there on is of it."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT seq, body FROM ledger WHERE kind = 'epoch' AND kind <> 'events.batch' ORDER BY seq"
+            ).fetchall()
+        chains: list[tuple[int, str]] = []
+        for seq, body in rows:
+            chain = body[CHAIN_AT].decode("ascii", "replace")
+            if not chains or chains[-1][1] != chain:
+                chains.append((seq, chain))
+        return chains

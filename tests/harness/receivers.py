@@ -1,0 +1,185 @@
+"""Real syslog receivers on loopback, which write each message as one line of JSON, and can be stopped and started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from tests.harness.agent import ROOT
+from tests.harness.certificates import Authority, Leaf
+
+__all__ = ["Receiver", "Rsyslog", "SyslogNg", "free_port", "rsyslog_missing", "syslog_ng_missing"]
+
+START_SECS: Final = 10.0
+_UNPACKED: Final = ROOT / ".venv" / "unpacked"
+_ROOTS: Final = (Path("/"), _UNPACKED)
+_SBIN: Final = (_UNPACKED / "usr/sbin",)
+_LIBRARIES: Final = "usr/lib/x86_64-linux-gnu"
+_RSYSLOG: Final = f"{_LIBRARIES}/rsyslog"
+_SYSLOG_NG: Final = "usr/lib/syslog-ng/3.38"
+
+
+def free_port() -> int:
+    """Of TCP on loopback, free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _lacking(program: str, modules: str) -> str | None:
+    if _program(program) is None:
+        return f"{program} is not there"
+    return None if _below(modules) is not None else f"{program} lacks {modules}"
+
+
+def rsyslog_missing() -> str | None:
+    """Why there is no rsyslog with TLS here; None: there is."""
+    return _lacking("rsyslogd", f"{_RSYSLOG}/lmnsd_gtls.so")
+
+
+def syslog_ng_missing() -> str | None:
+    """Why there is no syslog-ng here; None: there is."""
+    return _lacking("syslog-ng", f"{_SYSLOG_NG}/libafsocket.so")
+
+
+def _program(name: str) -> str | None:
+    """Installed, or as scripts/test unpacked it."""
+    found = [shutil.which(name), *(shutil.which(name, path=str(folder)) for folder in _SBIN)]
+    return next((one for one in found if one), None)
+
+
+def _below(path: str) -> Path | None:
+    return next((root / path for root in _ROOTS if (root / path).exists()), None)
+
+
+def _environment() -> dict[str, str]:
+    """With the libraries that were unpacked, and no others where there are none."""
+    folders = [_UNPACKED / one for one in (_LIBRARIES, "usr/lib/syslog-ng")]
+    folders.append(_UNPACKED / "lib/x86_64-linux-gnu")
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, folders))}
+
+
+class Receiver(ABC):
+    """One receiver with mutual TLS.  Use as a context manager; folder keeps its files."""
+
+    def __init__(self, folder: Path, authority: Authority) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.lines = folder / "received.json"
+        self._authority = authority
+        self._leaf: Leaf = authority.issue("receiver")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def _command(self) -> list[str]:
+        """Writes its configuration and says how it is started."""
+
+    def start(self) -> None:
+        """Returns when it listens."""
+        with open(self.folder / "receiver.log", "ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), cwd=self.folder, stdout=log, stderr=log, env=_environment()
+            )
+        end = time.monotonic() + START_SECS
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise TimeoutError((self.folder / "receiver.log").read_text(errors="replace"))
+
+    def stop(self) -> None:
+        """In order, as an administrator would."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    def received(self) -> list[dict[str, Any]]:
+        """What it wrote so far."""
+        if not self.lines.exists():
+            return []
+        return [msgspec.json.decode(line) for line in self.lines.read_bytes().splitlines()]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Rsyslog(Receiver):
+    """rsyslog 8 with imtcp over GnuTLS; the client's certificate must name "agent"."""
+
+    def _command(self) -> list[str]:
+        config = self.folder / "rsyslog.conf"
+        config.write_text(f"""
+global(workDirectory="{self.folder}" maxMessageSize="64k"
+  defaultNetstreamDriverCAFile="{self._authority.ca}"
+  defaultNetstreamDriverCertFile="{self._leaf.cert}" defaultNetstreamDriverKeyFile="{self._leaf.key}")
+module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
+  PermittedPeer="agent")
+template(name="line" type="list" option.jsonf="on") {{
+  property(outname="host" name="hostname" format="jsonf")
+  property(outname="app" name="app-name" format="jsonf")
+  property(outname="msgid" name="msgid" format="jsonf")
+  property(outname="pri" name="pri" format="jsonf")
+  property(outname="sd" name="structured-data" format="jsonf")
+  property(outname="msg" name="msg" format="jsonf")
+}}
+ruleset(name="all") {{ action(type="omfile" file="{self.lines}" template="line") }}
+input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="all")
+""")
+        modules = _below(_RSYSLOG)
+        return [
+            f"{_program('rsyslogd')}",
+            "-n",
+            "-M",
+            f"{modules}",
+            "-f",
+            str(config),
+            "-i",
+            str(self.folder / "rsyslog.pid"),
+        ]
+
+
+class SyslogNg(Receiver):
+    """syslog-ng 3 with its syslog() source over TLS; any client certificate of the authority."""
+
+    def _command(self) -> list[str]:
+        config = self.folder / "syslog-ng.conf"
+        config.write_text(f"""@version: 3.38
+options {{ keep-hostname(yes); log-msg-size(65536); }};
+source s {{ syslog(ip(127.0.0.1) port({self.port}) transport("tls") flags(syslog-protocol)
+  tls(key-file("{self._leaf.key}") cert-file("{self._leaf.cert}") ca-file("{self._authority.ca}")
+  peer-verify(required-trusted))); }};
+destination d {{ file("{self.lines}" template(
+  "$(format-json host=$HOST app=$PROGRAM msgid=$MSGID pri=$PRI sd=$SDATA msg=$MESSAGE)\\n")); }};
+log {{ source(s); destination(d); }};
+""")
+        return [
+            f"{_program('syslog-ng')}", "--no-caps", "--module-path", f"{_below(_SYSLOG_NG)}", "-F", "-f", str(config), "-R", str(self.folder / "persist"),
+            "-p", str(self.folder / "pid"), "-c", str(self.folder / "ctl"),
+        ]  # fmt: skip

@@ -1,0 +1,98 @@
+"""A sink for tests that appends lines to a file, with faults on demand, and the codec that makes the lines.
+
+Registered by registered/*.dist-info, which only a test puts on its path.  Faults are files beside the output:
+`away` (SinkAway), `refuse` (SinkRefused for lines that hold its text), `hang` (never returns), `slow` (seconds).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sentinair.errors import SinkAway, SinkRefused
+from sentinair.model.entry import Entry, Parcel
+from sentinair.sinks.ground import Ground
+
+__all__ = ["REGISTERED", "FileSink", "LinesCodec"]
+
+REGISTERED = Path(__file__).parent / "registered"
+
+
+class LinesCodec:
+    """One JSON object a line: stream, seq, kind, chain, and the title of an alert."""
+
+    name = "test_lines"
+    suffix = ".jsonl"
+    lines = True
+
+    def begin(self, time_ns: int) -> bytes:
+        return b""
+
+    def encode(self, entry: Entry) -> bytes:
+        shape = {
+            "stream": entry.stream,
+            "seq": entry.seq,
+            "kind": entry.kind,
+            "chain": entry.chain,
+            "title": None if entry.alert is None else entry.alert.title,
+            "data": {key: str(value) for key, value in entry.data.items()},
+        }
+        return json.dumps(shape).encode()
+
+    def between(self) -> bytes:
+        return b"\n"
+
+    def end(self, count: int) -> bytes:
+        return b""
+
+
+class FileSink:
+    """file: where to; tests read it line by line."""
+
+    def __init__(self, ground: Ground, *, file: str) -> None:
+        self.name = ground.name
+        self._path = Path(file)
+        self._file: int | None = None
+
+    def _fault(self, name: str) -> str | None:
+        try:
+            return self._path.with_name(f"{self._path.name}.{name}").read_text()
+        except FileNotFoundError:
+            return None
+
+    def open(self) -> None:
+        if self._fault("away") is not None:
+            raise SinkAway("the test says so", where=str(self._path))
+        if self._file is None:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def deliver(self, parcels: Sequence[Parcel]) -> None:
+        assert self._file is not None
+        while self._fault("hang") is not None:
+            time.sleep(0.05)
+        if self._fault("away") is not None:
+            raise SinkAway("the test says so", where=str(self._path))
+        time.sleep(float(self._fault("slow") or 0))
+        poison = self._fault("refuse")
+        ready = b""
+        for index, parcel in enumerate(parcels):
+            if poison is not None and poison.encode() in parcel.body:
+                os.write(self._file, ready)
+                raise SinkRefused("the test says so", index=index)
+            ready += parcel.body + b"\n"
+        os.write(self._file, ready)
+
+    def holding(self) -> Mapping[str, int]:
+        return {}
+
+    def idle(self, mono_ns: int) -> None:
+        if self._fault("away") is not None:
+            raise SinkAway("the test says so", where=str(self._path))
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

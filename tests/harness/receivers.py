@@ -17,7 +17,9 @@ import msgspec
 from tests.harness.agent import ROOT
 from tests.harness.certificates import Authority, Leaf
 
-__all__ = ["Receiver", "Rsyslog", "SyslogNg", "free_port", "rsyslog_missing", "syslog_ng_missing"]
+__all__ = [
+    "Receiver", "Rsyslog", "SyslogNg", "free_port", "reads_shipped", "rsyslog_missing", "syslog_ng_missing",
+]  # fmt: skip
 
 START_SECS: Final = 10.0
 _UNPACKED: Final = ROOT / ".venv" / "unpacked"
@@ -183,3 +185,27 @@ log {{ source(s); destination(d); }};
             f"{_program('syslog-ng')}", "--no-caps", "--module-path", f"{_below(_SYSLOG_NG)}", "-F", "-f", str(config), "-R", str(self.folder / "persist"),
             "-p", str(self.folder / "pid"), "-c", str(self.folder / "ctl"),
         ]  # fmt: skip
+
+
+def reads_shipped(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What rsyslog or syslog-ng says of the configuration for it below config/siem, with certificates in folder."""
+    authority = Authority(folder)
+    leaf = authority.issue("collector")
+    text = (ROOT / "config" / "siem" / name / "sentinair.conf").read_text()
+    for home in ("/etc/rsyslog.d/sentinair", "/etc/syslog-ng/sentinair"):
+        for file, made in (("ca.pem", authority.ca), ("collector.pem", leaf.cert)):
+            text = text.replace(f"{home}/{file}", str(made))
+        text = text.replace(f"{home}/collector.key", str(leaf.key))
+    path = folder / f"{name}.conf"
+    path.write_text(text)
+    if name == "rsyslog":
+        command = [f"{_program('rsyslogd')}", "-N1", "-M", f"{_below(_RSYSLOG)}", "-f", str(path)]
+    else:
+        command = [
+            f"{_program('syslog-ng')}",
+            "--syntax-only",
+            "--module-path",
+            f"{_below(_SYSLOG_NG)}",
+        ]
+        command += ["-f", str(path), "-R", str(folder / "persist")]
+    return subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)

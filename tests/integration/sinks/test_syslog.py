@@ -22,6 +22,7 @@ from tests.harness.receivers import (
     Receiver,
     Rsyslog,
     SyslogNg,
+    reads_shipped,
     rsyslog_missing,
     syslog_ng_missing,
 )
@@ -147,3 +148,17 @@ def test_a_receiver_with_another_name_is_not_spoken_to(tmp_path: Path) -> None:
         pytest.raises(SinkAway, match="certificate"),
     ):
         sink.open()
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"), [("rsyslog", rsyslog_missing), ("syslog-ng", syslog_ng_missing)]
+)
+def test_the_configurations_that_ship_are_read_without_a_word(
+    name: str, missing: Callable[[], str | None], tmp_path: Path
+) -> None:
+    why = missing()
+    if why is not None:
+        pytest.skip(why)
+    done = reads_shipped(name, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "error" not in (done.stdout + done.stderr).lower()

@@ -7,7 +7,7 @@ api         TLS API and dashboard on 127.0.0.1 (answers health only, for now)
 forwarder   delivers the record to sinks (answers health only, for now)
 run         starts all of the above in the foreground, without systemd
 
-stub        what api and forwarder are for now
+stub        what api is for now
 arguments, clock                  what several roles share
 prepare, separation, ready        parts of run: what must stand before, who runs as whom, what it prints
 """

@@ -273,8 +273,8 @@ class Sinks:
     def pause(self, name: str, by: str, *, paused: bool) -> None:
         """Written with the next commit; the forwarder is told at once."""
         self._sinks[name].paused = paused
-        kind = "sink.paused" if paused else "sink.resumed"
-        self._commits.record(kind, PausedData(name, by))
+        said = PausedData(name, by)
+        self._commits.record("sink.paused" if paused else "sink.resumed", said)
         self._say(AskSink(name, "pause" if paused else "resume"))
 
     def test(self, name: str, by: str) -> None:

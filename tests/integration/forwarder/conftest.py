@@ -86,17 +86,20 @@ def first_seen(seqs: list[int]) -> list[int]:
 
 def fill(state: Path, count: int, size: int = 100) -> None:
     """Records written before the agent starts."""
-    os.umask(0o027)
-    stamp = Stamp(time.time_ns(), time.monotonic_ns(), "0" * 32)
-    store = Store.open(state, StoreSettings(), stamp)
-    for first in range(0, count, 500):
-        records = [
-            Record("rescan.asked", {"path": "00" * size, "by": f"number {number}"})
-            for number in range(first, min(first + 500, count))
-        ]
-        store.commit(stamp, [], [], [*records])
-    store.commit(stamp, [], [], [Record("stop", {"events": 0})])
-    store.close(stamp)
+    before = os.umask(0o027)
+    try:
+        stamp = Stamp(time.time_ns(), time.monotonic_ns(), "0" * 32)
+        store = Store.open(state, StoreSettings(), stamp)
+        for first in range(0, count, 500):
+            records = [
+                Record("rescan.asked", {"path": "00" * size, "by": f"number {number}"})
+                for number in range(first, min(first + 500, count))
+            ]
+            store.commit(stamp, [], [], [*records])
+        store.commit(stamp, [], [], [Record("stop", {"events": 0})])
+        store.close(stamp)
+    finally:
+        os.umask(before)
 
 
 @pytest.fixture

@@ -121,12 +121,12 @@ def _category(category: str, files: Sequence[SigmaFile], size: str, tally: Tally
     rules: list[Rule] = []
     held: dict[str, set[int]] = {}
     for file in files:
-        rule = _read(file.text, file)
+        rule = rule_of(file.text, file)
         rules.append(rule)
         held[rule.id] = oracle.holds(file.values)
         tally.compare(file.path.stem, _ours(rule, views), held[rule.id], events)
         for name, values in selections(file):
-            chosen = _read(yaml.safe_dump(values, allow_unicode=True).encode(), file)
+            chosen = rule_of(yaml.safe_dump(values, allow_unicode=True).encode(), file)
             what = f"{file.path.stem}: {name}"
             tally.compare(what, _ours(chosen, views), oracle.holds(values), events)
     oracle.close()
@@ -136,7 +136,8 @@ def _category(category: str, files: Sequence[SigmaFile], size: str, tally: Tally
     _at_once(rules, held, events, tally)
 
 
-def _read(text: bytes, file: SigmaFile) -> Rule:
+def rule_of(text: bytes, file: SigmaFile) -> Rule:
+    """The rule as our reader has it.  Raises UsageFault."""
     rule, faults = read_rule(text, str(file.path))
     if rule is None:
         raise UsageFault("; ".join(map(str, faults)), where=str(file.path))
@@ -156,17 +157,17 @@ def _at_once(
     uids = {name: uid for uid, name in enumerate(names)}
     category = rules[0].logsource
     for at, event in enumerate(events):
-        joined = _joined(category, event, uids)
-        if joined is None:
+        given = joined(category, event, uids)
+        if given is None:
             continue
         tally.joined += 1
-        ours = {one.rule_id for one in detector.judge(joined)}
+        ours = {one.rule_id for one in detector.judge(given)}
         theirs = {rule_id for rule_id, found in held.items() if at in found}
         if ours != theirs:
             tally.wrong.append(f"at once: {sorted(ours ^ theirs)} on {dict(event)}")
 
 
-def _joined(category: str, event: Fields, uids: Mapping[str, int]) -> Joined | None:
+def joined(category: str, event: Fields, uids: Mapping[str, int]) -> Joined | None:
     """The event as the engine gets it; None where it can have no such event."""
 
     def raw(field: str) -> bytes | None:

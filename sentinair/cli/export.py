@@ -108,7 +108,7 @@ def export(
         found = entries.events(events) if of_events else entries.alerts(alerts)
         chosen = _watched(islice(found, limit or None), min(whole, limit or whole))
         if out == _STDOUT:
-            as_stream(codec, chosen, sys.stdout.buffer)
+            as_stream(codec, chosen, sys.stdout.buffer, time.time_ns())
             return
         folder = places.state / "data" / "exports" if out is None else Path(out)
         what = "events" if of_events else "alerts"

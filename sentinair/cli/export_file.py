@@ -69,8 +69,8 @@ class _Bytes:
         return block
 
 
-def as_stream(codec: Codec, entries: Iterable[Entry], stream: BinaryIO, time_ns: int = 0) -> None:
-    """All entries to stream."""
+def as_stream(codec: Codec, entries: Iterable[Entry], stream: BinaryIO, time_ns: int) -> None:
+    """All entries to stream.  time_ns: wall clock."""
     stream.writelines(_Bytes(codec, entries, time_ns).blocks())
     stream.flush()
 

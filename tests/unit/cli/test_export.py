@@ -46,6 +46,11 @@ def test_the_guides_json_file_counts_its_alerts(recorded: Program, tmp_path: Pat
     )
 
 
+def test_an_export_to_standard_output_says_when_it_was_made(recorded: Program) -> None:
+    assert recorded("export", "--format", "json", "--out", "-") == 0
+    assert json.loads(recorded.out)["export_time"] > "2026"
+
+
 def test_names_of_one_second_never_clash_and_nothing_is_replaced(
     recorded: Program, tmp_path: Path
 ) -> None:

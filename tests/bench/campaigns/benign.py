@@ -31,7 +31,7 @@ def run(size: str) -> Figures:
         agent.settle(secs=SETTLE_SECS)
         before = agent.stored.head()[0]
         began = time.monotonic()
-        spent_on = [done(act, folder / "work", many) for _ in range(rounds) for act in ACTS]
+        spent_on = [done(act, folder / "desk", many) for _ in range(rounds) for act in ACTS]
         secs = time.monotonic() - began
         agent.settle(secs=SETTLE_SECS)
         promises.keep(agent.process_marker() is not None, "what happened is stored in the end")

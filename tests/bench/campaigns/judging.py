@@ -74,7 +74,7 @@ def _recorded() -> Iterator[Joined]:
     with workplace() as folder, Agent(folder / "agent") as agent:
         for act in ACTS:
             if act.name in WORK:
-                done(act, folder / "work", 1)
+                done(act, folder / "desk", 1)
         agent.process_marker()
         for row in agent.stored.events("process"):
             event = row.event

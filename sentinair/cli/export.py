@@ -20,7 +20,6 @@ from sentinair.cli.options import interval, json_option, limit_option, source_op
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.reading import newest_alerts, newest_events
-from sentinair.codecs.event_json import render
 from sentinair.errors import UsageFault
 from sentinair.model.alert import SEVERITIES, STATUSES, Alert
 from sentinair.model.entry import Entry
@@ -30,7 +29,7 @@ from sentinair.model.text import shown
 from sentinair.settings.registered import load, look_up
 from sentinair.store.access import open_as_reader
 from sentinair.store.events import StoredEvent
-from sentinair.store.outgoing import OutgoingReader
+from sentinair.store.outgoing import OutgoingReader, event_entry
 from sentinair.store.read import AlertFilter, EventFilter
 
 __all__ = ["export"]
@@ -168,20 +167,7 @@ class _Entries:
         )
 
     def _event(self, stored: StoredEvent) -> Entry:
-        data: dict[str, object] = render(stored.id, stored.event, stored.process, stored.source)[
-            "data"
-        ]
-        data.setdefault("source", stored.source)
-        return Entry(
-            host=self._host,
-            chain=self._chains[-1][1] if self._chains else "",
-            stream="event",
-            seq=stored.id,
-            kind=stored.kind,
-            time_ns=stored.time_ns,
-            version=__version__,
-            data=data,
-        )
+        return event_entry(stored, self._host, self._chains[-1][1] if self._chains else "")
 
     def _chain(self, seq: int) -> str:
         at = bisect_right(self._chains, (seq, "g"))  # no chain id is greater than "g"

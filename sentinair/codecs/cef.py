@@ -19,18 +19,17 @@ from sentinair.codecs.siem import (
     SEVERITIES,
     VENDOR,
     addresses,
+    alert_texts,
     are_plain,
     base_name,
     external_id,
     fitted,
     milliseconds,
     outcome,
-    percent,
     whole_number,
 )
 from sentinair.codecs.summary import Summary, summary
 from sentinair.errors import UsageFault
-from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
 
@@ -129,7 +128,7 @@ class CefCodec:
         texts = _texts(entry, words)
         if entry.alert is not None:
             keys, limits = _ALERTS_1 if self._version else _ALERTS
-            texts += _alert_texts(entry.alert)
+            texts += alert_texts(entry.alert, _INT)
             if self._version:
                 texts.append(entry.alert.techniques[0] if entry.alert.techniques else "")
         texts.append(words.message)
@@ -182,24 +181,6 @@ def _texts(entry: Entry, words: Summary) -> list[str]:
         base_name(filename),
         filename,
         words.sha256 or "",
-    ]
-
-
-def _alert_texts(alert: Alert) -> list[str]:
-    """In the order of _ALERT_FIELDS."""
-    return [
-        milliseconds(alert.first_seen_ns),
-        milliseconds(alert.last_seen_ns),
-        whole_number(alert.count, _INT),
-        percent(alert.confidence),
-        " ".join(alert.techniques),
-        " ".join(alert.why),
-        alert.rule_author or "",
-        alert.rule_license or "",
-        alert.rule_link or "",
-        alert.status,
-        alert.acknowledged_by or "",
-        alert.comment or "",
     ]
 
 

@@ -17,18 +17,17 @@ from sentinair.codecs.siem import (
     SEVERITIES,
     VENDOR,
     addresses,
+    alert_texts,
     are_plain,
     base_name,
     external_id,
     fitted,
     milliseconds,
     outcome,
-    percent,
     whole_number,
 )
 from sentinair.codecs.summary import Summary, summary
 from sentinair.errors import UsageFault
-from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
 
@@ -126,7 +125,7 @@ class LeefCodec:
         texts = _texts(entry, words)
         if entry.alert is not None:
             keys, limits = _ALERTS
-            texts += _alert_texts(entry.alert)
+            texts += alert_texts(entry.alert, _LONG)
         texts += (words.title, words.message)
         if not are_plain(texts, limits, self._plain):
             texts = list(map(self._value, texts, limits))
@@ -194,22 +193,4 @@ def _texts(entry: Entry, words: Summary) -> list[str]:
         entry.stream,
         whole_number(entry.seq, _LONG),
         entry.link or "",
-    ]
-
-
-def _alert_texts(alert: Alert) -> list[str]:
-    """In the order of _ALERT_KEYS."""
-    return [
-        milliseconds(alert.first_seen_ns),
-        milliseconds(alert.last_seen_ns),
-        whole_number(alert.count, _LONG),
-        percent(alert.confidence),
-        " ".join(alert.techniques),
-        " ".join(alert.why),
-        alert.rule_author or "",
-        alert.rule_license or "",
-        alert.rule_link or "",
-        alert.status,
-        alert.acknowledged_by or "",
-        alert.comment or "",
     ]

@@ -9,6 +9,7 @@ from typing import Final
 
 from sentinair.codecs.cut import fit_bytes
 from sentinair.codecs.summary import Summary
+from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.text import shown
 
@@ -17,6 +18,7 @@ __all__ = [
     "SEVERITIES",
     "VENDOR",
     "addresses",
+    "alert_texts",
     "are_plain",
     "base_name",
     "external_id",
@@ -110,3 +112,21 @@ def outcome(entry: Entry, words: Summary) -> str:
     if entry.alert is not None or (entry.stream == "event" and entry.kind in _HAPPENED):
         return "success"
     return "failure" if words.event_class in _REFUSED else ""
+
+
+def alert_texts(alert: Alert, greatest: int) -> list[str]:
+    """What only alerts have, in the order that CEF and LEEF list it; greatest: count that the format holds."""
+    return [
+        milliseconds(alert.first_seen_ns),
+        milliseconds(alert.last_seen_ns),
+        whole_number(alert.count, greatest),
+        percent(alert.confidence),
+        " ".join(alert.techniques),
+        " ".join(alert.why),
+        alert.rule_author or "",
+        alert.rule_license or "",
+        alert.rule_link or "",
+        alert.status,
+        alert.acknowledged_by or "",
+        alert.comment or "",
+    ]

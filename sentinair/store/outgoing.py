@@ -7,13 +7,16 @@ from typing import Final
 
 import msgspec
 
+from sentinair import __version__
+from sentinair.codecs import event_json
 from sentinair.model.delivery import Key
+from sentinair.model.entry import Entry
 from sentinair.store.chain import CHAIN_AT
 from sentinair.store.events import StoredEvent
 from sentinair.store.read import EventFilter, Reader
 from sentinair.store.sinks import LetterRow, SinkRow, letter_rows, sink_rows
 
-__all__ = ["MAX_BYTES", "OutgoingReader", "RawRecord"]
+__all__ = ["MAX_BYTES", "OutgoingReader", "RawRecord", "event_entry"]
 
 MAX_BYTES: Final = 1 << 20  # of bodies at once; one that is larger comes alone
 _COLUMNS: Final = "seq, kind, time, body, link"
@@ -99,3 +102,20 @@ class OutgoingReader(Reader):
             if not chains or chains[-1][1] != chain:
                 chains.append((seq, chain))
         return chains
+
+
+def event_entry(stored: StoredEvent, host: str, chain: str) -> Entry:
+    """An event on its way out."""
+    shape = event_json.render(stored.id, stored.event, stored.process, stored.source)
+    data: dict[str, object] = shape["data"]
+    data.setdefault("source", stored.source)
+    return Entry(
+        host=host,
+        chain=chain,
+        stream="event",
+        seq=stored.id,
+        kind=stored.kind,
+        time_ns=stored.time_ns,
+        version=__version__,
+        data=data,
+    )

@@ -10,13 +10,12 @@ from typing import Final
 import msgspec
 
 from sentinair import __version__
-from sentinair.codecs import event_json
 from sentinair.model.alert import Alert
 from sentinair.model.delivery import Key, Position
 from sentinair.model.entry import Entry
 from sentinair.sinks.choose import Chooser
 from sentinair.store.events import StoredEvent
-from sentinair.store.outgoing import OutgoingReader, RawRecord
+from sentinair.store.outgoing import OutgoingReader, RawRecord, event_entry
 
 __all__ = ["Item", "Supply"]
 
@@ -159,16 +158,4 @@ class Supply:
         )
 
     def _event(self, stored: StoredEvent) -> Entry:
-        shape = event_json.render(stored.id, stored.event, stored.process, stored.source)
-        data: dict[str, object] = shape["data"]
-        data.setdefault("source", stored.source)
-        return Entry(
-            host=self._host,
-            chain=self.chain,
-            stream="event",
-            seq=stored.id,
-            kind=stored.kind,
-            time_ns=stored.time_ns,
-            version=__version__,
-            data=data,
-        )
+        return event_entry(stored, self._host, self.chain)

@@ -78,6 +78,7 @@ def _transport(
 ) -> Transport:
     if protocol == "local":
         return Datagrams(server if server.startswith("/") else _DEV_LOG)
+    server = server.removeprefix("[").removesuffix("]")  # as an IPv6 address may be written
     if protocol == "udp":
         return Datagrams((server, port))
     if protocol == "tcp":

@@ -6,6 +6,7 @@ ends with messages in its buffers loses them, and the sender notices with a late
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import socket
 import ssl
@@ -19,7 +20,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from sentinair.errors import SinkAway
+from sentinair.errors import SinkAway, SinkRefused
 
 __all__ = ["Datagrams", "Stream", "Tls", "Transport", "tls_context"]
 
@@ -33,7 +34,7 @@ _POLL_SECS: Final = 0.01
 
 
 class Transport(Protocol):
-    """One way to a receiver.  All raise SinkAway."""
+    """One way to a receiver.  All raise SinkAway; send() raises SinkRefused for a frame that no socket takes."""
 
     def open(self) -> None: ...
 
@@ -69,12 +70,19 @@ class Datagrams:
     def send(self, frames: Sequence[bytes]) -> None:
         if self._socket is None:
             raise SinkAway("not connected", where=self._where)
-        for frame in frames:
+        for index, frame in enumerate(frames):
             try:
                 self._socket.send(frame)
             except (
                 OSError
             ) as fault:  # of a connected UDP socket also: the last datagram found no receiver
+                if fault.errno == errno.EMSGSIZE:  # it would be no smaller the next time
+                    raise SinkRefused(
+                        f"a datagram of {len(frame)} bytes is too long",
+                        index=index,
+                        where=self._where,
+                        remedy="set max_bytes lower",
+                    ) from fault
                 raise self._away(fault) from fault
 
     def check(self) -> None:

@@ -63,6 +63,7 @@ def test_a_new_directory_is_watched_and_listed(rig: Rig, engine: Engine) -> None
     late = folder / "late"
     late.touch()
     engine.until(lambda: bool(engine.of(late)))
+    assert engine.of(late)[0].actions & CREATE
 
 
 def test_paths_below_a_renamed_directory_are_the_new_ones(rig: Rig, engine: Engine) -> None:
@@ -84,6 +85,7 @@ def test_a_watched_directory_that_is_made_later_is_watched(rig: Rig) -> None:
     engine.until(lambda: bool(engine.of(later)))
     (later / "f").touch()
     engine.until(lambda: bool(engine.of(later / "f")))
+    assert engine.of(later)[0].actions & CREATE
 
 
 def test_the_state_directory_is_left_out_even_within_what_is_watched(rig: Rig) -> None:

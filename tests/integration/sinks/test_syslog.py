@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from sentinair.codecs.cef import CefCodec
-from sentinair.errors import SinkAway
+from sentinair.errors import SinkAway, SinkRefused
 from sentinair.model.entry import Parcel
 from sentinair.sinks.ground import Ground
 from sentinair.sinks.syslog.made import syslog
@@ -162,3 +163,18 @@ def test_the_configurations_that_ship_are_read_without_a_word(
     done = reads_shipped(name, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "error" not in (done.stdout + done.stderr).lower()
+
+
+def test_a_datagram_that_no_socket_takes_is_refused_and_not_tried_for_ever(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("::1", 0))
+        receiver.settimeout(5)
+        options: dict[str, Any] = {"server": "[::1]", "port": receiver.getsockname()[1]}
+        sink = syslog(Ground(name="siem", host="h", state=tmp_path), max_bytes=70_000, **options)
+        small = _parcels(1)[0]
+        sink.open()
+        with pytest.raises(SinkRefused, match="too long") as told:
+            sink.deliver([small, Parcel(small.entry, b"x" * 69_000)])
+        assert told.value.index == 1
+        assert small.body in receiver.recv(1 << 16)
+        sink.close()

@@ -36,6 +36,7 @@ def test_an_abstract_address_begins_with_an_at_sign() -> None:
 def test_without_a_manager_or_with_one_that_is_gone_nothing_happens(tmp_path: Path) -> None:
     Notifier({}).ready("x")
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ready("x")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_watchdog_meant_for_another_process_is_not_pinged(tmp_path: Path) -> None:

@@ -120,8 +120,10 @@ def test_received_and_lost_are_what_was_sent(sent: list[tuple[int, bool]]) -> No
 
 
 @given(some.binary(min_size=68, max_size=120))
-def test_any_bytes_are_read_without_a_fault(data: bytes) -> None:
-    taken(reader(), data)
+def test_after_any_bytes_the_next_message_is_understood(data: bytes) -> None:
+    connector = reader()
+    taken(connector, data)
+    assert Exec(9, 5) in taken(connector, message(2, 5, 5, ns=9))
 
 
 def test_a_subscription_has_the_form_the_kernel_wants() -> None:

@@ -62,7 +62,8 @@ def _filters(command: _F) -> _F:
 @click.option(
     "--out",
     metavar="DIR|-",
-    help="Folder for the file, or - for standard output. Default: data/exports of the state.",
+    required=True,
+    help="Folder for the file, outside of the state, or - for standard output.",
 )
 @_filters
 @json_option
@@ -70,7 +71,7 @@ def _filters(command: _F) -> _F:
 def export(
     places: Places,
     form: str,
-    out: str | None,
+    out: str,
     of_events: bool,
     since_ns: int | None,
     until_ns: int | None,
@@ -98,6 +99,12 @@ def export(
         since_ns=since_ns, until_ns=until_ns, severity=severity, status=status, source=source
     )
     events = EventFilter(since_ns, until_ns, kind, source)
+    if out != _STDOUT and Path(out).resolve().is_relative_to(places.state.resolve()):
+        raise UsageFault(
+            "the state is the agent's own, and it would take this for tampering",
+            where=shown(os.fsencode(out)),
+            remedy="give a folder outside of it",
+        )
     codec = _codec(form)
     with OutgoingReader(places.database, open_as_reader(places.database)) as reader:
         whole = (
@@ -109,9 +116,8 @@ def export(
         if out == _STDOUT:
             as_stream(codec, chosen, sys.stdout.buffer, time.time_ns())
             return
-        folder = places.state / "data" / "exports" if out is None else Path(out)
         what = "events" if of_events else "alerts"
-        written = as_file(codec, chosen, folder, f"sentinair_{what}", time.time_ns())
+        written = as_file(codec, chosen, Path(out), f"sentinair_{what}", time.time_ns())
     _tell(written, as_json)
 
 

@@ -67,11 +67,20 @@ def test_filters_choose_and_a_form_without_a_place_for_events_says_so(
     assert {row["severity"] for row in rows} == {"critical"}
     assert recorded("export", "--format", "csv", "--out", "-", "--events") == 2
     assert "csv files hold alerts only; for events take ndjson" in recorded.err
-    assert recorded("export", "--format", "ndjson", "--kind", "file") == 2
-    assert recorded("export", "--format", "ndjson", "--events", "--status", "open") == 2
+    assert recorded("export", "--format", "ndjson", "--out", "-", "--kind", "file") == 2
+    assert (
+        recorded("export", "--format", "ndjson", "--out", "-", "--events", "--status", "open") == 2
+    )
     path, told = _file(recorded, tmp_path, "--format", "ndjson", "--events", "--limit", "3")
     assert [json.loads(line)["stream"] for line in path.read_bytes().splitlines()] == ["event"] * 3
     assert told["count"] == 3
+
+
+def test_nothing_is_written_into_the_agents_own_state(recorded: Program) -> None:
+    inside = recorded.state / "data" / "exports"
+    assert recorded("export", "--format", "csv", "--out", str(inside)) == 2
+    assert "give a folder outside of it" in recorded.err
+    assert not inside.exists()
 
 
 def test_a_folder_that_takes_nothing_is_one_clear_error(recorded: Program, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "Probe",
     "Reading",
     "Sink",
+    "SinkKind",
 ]
 
 
@@ -154,3 +155,16 @@ class Sink(Protocol):
     def close(self) -> None:
         """Lets go of everything; raises nothing."""
         ...
+
+
+class SinkKind(msgspec.Struct, frozen=True, kw_only=True):
+    """What the entry point group `sentinair.sinks` names: how a kind of sink is told, and how it is made.
+
+    The module that holds it is loaded whenever a configuration is read: it imports nothing heavy.
+    """
+
+    options: type[msgspec.Struct]
+    """Frozen, each field with a default; refuses what does not fit together with UsageFault in __post_init__."""
+    make: str  # `module:function`, loaded where the sink works: function(Ground, options) gives a Sink
+    in_order: bool = False  # takes entries in the order of their numbers only
+    needs_codec: bool = True

@@ -6,7 +6,7 @@
     guarded    who owns a file, reading what only root or we could have written, writing in one piece
     nodes      YAML text to plain values and their lines, refusing what is unsafe
     convert    plain values to the settings types, collecting all faults
-    checks     what one setting alone cannot say; check_sinks the same of sinks.yaml
+    checks     what one setting alone cannot say; check_sinks the same of sinks.yaml, check_options what its sinks are told
     registered which monitors, detectors, codecs and sinks the installed packages bring
     load       a configuration folder to Settings, and where each value came from
     compiled   the files that sensor and execs, or the forwarder, read (need no YAML)

@@ -10,16 +10,15 @@ from typing import Final
 from sentinair.errors import StorageFault
 from sentinair.settings.nodes import Key
 from sentinair.settings.registered import look_up
-from sentinair.settings.sinks import FieldChange, SinkSettings, SinksSettings
+from sentinair.settings.sinks import NO_CODEC, FieldChange, SinkSettings, SinksSettings
 
-__all__ = ["ADDRESS_OPTIONS", "NO_CODEC", "address_fault", "check_sinks", "networks_of"]
+__all__ = ["ADDRESS_OPTIONS", "address_fault", "check_sinks", "networks_of"]
 
 Complaint = tuple[Key, str, str]  # at which key, what is wrong, remedy
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 ADDRESS_OPTIONS: Final = ("server", "host", "address")
 """Options that name where a sink sends to, whatever its kind."""
-NO_CODEC: Final = "none"
 # Of private use (RFC 1918, RFC 4193) or bound to the link (RFC 3927, RFC 4291 section 2.5.6); ipaddress's own
 # is_private is wider: documentation and benchmark ranges are routed by some.
 _PRIVATE: Final = tuple(
@@ -60,12 +59,6 @@ def check_sinks(settings: SinksSettings) -> Iterator[Complaint]:
         else:
             seen[sink.name] = at
         yield from _check_addresses(sink, here, allowed)
-        if sink.kind == "drop" and sink.per_minute:
-            yield (
-                (*here, "per_minute"),
-                "a drop takes entries in their order only, and a limit sends critical ones before theirs",
-                "leave it away: segment_secs and cap_bytes bound a drop",
-            )
         for number, change in enumerate(sink.fields):
             yield from _check_change(change, (*here, "fields", number))
     yield from _check_kinds(settings)

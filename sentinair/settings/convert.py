@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import types
 import typing
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -94,6 +95,11 @@ def expected(hint: Any) -> str:
         return "one of " + ", ".join(choices) if len(choices) > 1 else choices[0]
     if base is bool:
         return "true or false"
+    if typing.get_origin(base) in (
+        types.UnionType,
+        typing.Union,
+    ):  # an option that may be left away
+        return expected(next(one for one in typing.get_args(base) if one is not type(None)))
     if base is int:
         whole = "a whole number"
         return whole if meta.ge is None else f"{whole} from {meta.ge} to {meta.le}"

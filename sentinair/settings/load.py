@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from sentinair.errors import ConfigFault, Fault, PermissionFault, SentinairError
+from sentinair.settings.check_options import check_options
 from sentinair.settings.checks import check
 from sentinair.settings.convert import convert, dotted, fields
 from sentinair.settings.guarded import check_folder, read_guarded
@@ -129,6 +130,7 @@ def judge(documents: dict[str, Document], faults: list[Fault]) -> Settings:
     for key, what, remedy in check(settings):
         document = documents.get(str(key[0]), nowhere)
         faults.append(Fault(f"{dotted(key)}: {what}", where=document.where(key), remedy=remedy))
+    check_options(settings.sinks, documents.get("sinks", nowhere), faults)
     return settings
 
 

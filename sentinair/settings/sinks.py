@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
-__all__ = ["FieldChange", "Option", "SinkSettings", "SinksSettings"]
+__all__ = ["NO_CODEC", "FieldChange", "Option", "SinkSettings", "SinksSettings"]
 
 Option = str | int | bool | tuple[str, ...]
 """What a kind of sink or a codec may be told by name."""
+NO_CODEC: Final = "none"
 
 _Word = Annotated[
     str,

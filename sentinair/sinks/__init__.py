@@ -10,5 +10,5 @@
     drop      files in a directory for an offline SIEM, signed, each naming its predecessor
 
 The small parts are pure: time and randomness are handed in.  A kind is registered in the entry point group
-`sentinair.sinks`: a callable that takes a Ground and the sink's options by name, and gives a model.ports.Sink.
+`sentinair.sinks`, as a model.ports.SinkKind: the type of its options, and what makes a sink from them and a Ground.
 """

@@ -12,7 +12,7 @@ __all__ = ["Ground"]
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """Handed to each factory of the entry point group `sentinair.sinks`, with the sink's options by name."""
+    """Handed to what makes a sink (model.ports.SinkKind), with the sink's options."""
 
     name: str  # of the sink, as the administrator called it
     host: str  # name of this host, escaped

@@ -12,11 +12,14 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sentinair.errors import SinkAway, SinkRefused
+import msgspec
+
+from sentinair.errors import SinkAway, SinkRefused, UsageFault
 from sentinair.model.entry import Entry, Parcel
+from sentinair.model.ports import SinkKind
 from sentinair.sinks.ground import Ground
 
-__all__ = ["REGISTERED", "FileSink", "LinesCodec"]
+__all__ = ["KIND", "REGISTERED", "FileOptions", "FileSink", "LinesCodec"]
 
 REGISTERED = Path(__file__).parent / "registered"
 
@@ -49,12 +52,22 @@ class LinesCodec:
         return b""
 
 
+class FileOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What FileSink is told."""
+
+    file: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.file:
+            raise UsageFault("file: is missing", remedy="name one")
+
+
 class FileSink:
     """file: where to; tests read it line by line."""
 
-    def __init__(self, ground: Ground, *, file: str) -> None:
+    def __init__(self, ground: Ground, options: FileOptions) -> None:
         self.name = ground.name
-        self._path = Path(file)
+        self._path = Path(options.file)
         self._file: int | None = None
 
     def _fault(self, name: str) -> str | None:
@@ -96,3 +109,6 @@ class FileSink:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+KIND = SinkKind(options=FileOptions, make="tests.harness.sink_file:FileSink")

@@ -12,11 +12,10 @@ import msgspec
 from sentinair.errors import SinkAway, SinkRefused
 from sentinair.model.delivery import Letter
 from sentinair.model.entry import Entry, Parcel
-from sentinair.model.ports import Codec, Sink
+from sentinair.model.ports import Codec, Sink, SinkKind
 from sentinair.model.text import shown
 from sentinair.settings.compiled import PlacedSink
 from sentinair.settings.registered import load
-from sentinair.settings.sinks import Option
 from sentinair.sinks.ground import Ground
 from sentinair.sinks.health import brief
 from sentinair.sinks.mapping import change
@@ -137,8 +136,8 @@ class Delivery:
     def _make_codec(self) -> None:
         if self._codec is None and self._placed.codec is not None:
             with _Edge(self):
-                options = _arguments(self._placed.settings.codec_options)
-                self._codec = cast(Callable[..., Codec], load(self._placed.codec))(**options)
+                make = cast(Callable[..., Codec], load(self._placed.codec))
+                self._codec = make(**self._placed.settings.codec_options)
 
     def _make_sink(self) -> Sink:
         if self._sink is None:
@@ -150,8 +149,9 @@ class Delivery:
                 codec=self._codec,
                 allow_networks=self._networks,
             )
-            make = cast(Callable[..., Sink], load(self._placed.sink))
-            self._sink = make(ground, **_arguments(self._placed.settings.options))
+            kind = cast(SinkKind, load(self._placed.sink))
+            options = msgspec.convert(self._placed.settings.options, kind.options)
+            self._sink = cast(Callable[..., Sink], load(kind.make))(ground, options)
         return self._sink
 
     def closed(self) -> None:
@@ -178,7 +178,3 @@ class _Edge:
             return
         what = f"{type(fault).__name__}: {shown(str(fault))}"
         raise SinkAway(what, remedy="see docs/sinks.md") from fault
-
-
-def _arguments(options: Mapping[str, Option]) -> dict[str, Option]:
-    return dict(options)

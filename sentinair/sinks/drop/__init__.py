@@ -8,7 +8,7 @@ keys          the certificates that lead from the enrolment key to the key that 
 upkeep        the cap on the directory
 signer        asks the engine for signatures
 sink          joins them
-kind          a drop from its options in sinks.yaml
+options       what sinks.yaml may say of a drop; kind makes it from that
 check         the other side: judges a drop with a public key only
 
 In a drop lie:

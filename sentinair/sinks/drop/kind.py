@@ -1,4 +1,4 @@
-"""What the entry point group `sentinair.sinks` names: a drop made from its options in sinks.yaml."""
+"""A drop made from its options in sinks.yaml."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sentinair.errors import DataFault
+from sentinair.sinks.drop.options import DropOptions
 from sentinair.sinks.drop.place import safe
 from sentinair.sinks.drop.segment import Limits
 from sentinair.sinks.drop.signer import EngineSigner
@@ -27,20 +28,8 @@ class _Clock:
         return time.monotonic_ns()
 
 
-def drop(
-    ground: Ground,
-    *,
-    directory: str = "",
-    segment_bytes: int = 8 << 20,
-    segment_secs: int = 60,
-    cap_bytes: int = 1 << 30,
-    complete: bool = False,
-    mounted: bool = False,
-) -> DropSink:
-    """directory: absolute; "": data/exports of the state.  The others are as in Limits and DropSink.
-
-    Raises DataFault, PermissionFault for a memory that cannot be used, and where there is no codec.
-    """
+def drop(ground: Ground, options: DropOptions) -> DropSink:
+    """Raises DataFault, PermissionFault for a memory that cannot be used, and where there is no codec."""
     if ground.codec is None:
         raise DataFault("a drop needs a codec", where=f"sink {ground.name}", remedy="codec: ndjson")
     state, run = _INSTALLED
@@ -48,14 +37,16 @@ def drop(
     exports = ground.state / "data" / "exports"
     return DropSink(
         ground.name,
-        Path(directory) if directory else exports,
+        Path(options.directory) if options.directory else exports,
         ground.codec,
         EngineSigner(socket),
         _Clock(),
         exports / f".{safe(ground.name)}.memory",
         limits=Limits(
-            segment_bytes=segment_bytes, segment_ns=segment_secs * _NS, cap_bytes=cap_bytes
+            segment_bytes=options.segment_bytes,
+            segment_ns=options.segment_secs * _NS,
+            cap_bytes=options.cap_bytes,
         ),
-        complete=complete,
-        mounted=mounted,
+        complete=options.complete,
+        mounted=options.mounted,
     )

@@ -11,15 +11,13 @@ import msgspec
 from sentinair.model.entry import Entry, Parcel
 from sentinair.model.ports import Codec
 from sentinair.sinks.drop.manifest import BLOCK, Stream
+from sentinair.sinks.drop.options import MAX_BYTES
 from sentinair.sinks.drop.place import Place
 
 __all__ = ["Limits", "Segment"]
 
 _BUFFER: Final = 16 * BLOCK
 MAX_COUNT: Final = 20_000
-MAX_BYTES: Final = (
-    64 << 20
-)  # of a segment: what is said of its blocks must fit in one request to the engine
 
 
 class Limits(msgspec.Struct, frozen=True):

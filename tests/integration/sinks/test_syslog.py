@@ -15,6 +15,7 @@ from sentinair.errors import SinkAway, SinkRefused
 from sentinair.model.entry import Parcel
 from sentinair.sinks.ground import Ground
 from sentinair.sinks.syslog.made import syslog
+from sentinair.sinks.syslog.options import SyslogOptions
 from sentinair.sinks.syslog.sink import SyslogSink
 from tests.harness.agent import wait_for
 from tests.harness.certificates import Authority
@@ -56,7 +57,9 @@ def _made(
             "cert_file": str(agent.cert),
             "key_file": str(agent.key),
         }
-        sink = syslog(Ground(name="siem", host="h", state=folder), **{**made, **options})
+        sink = syslog(
+            Ground(name="siem", host="h", state=folder), SyslogOptions(**{**made, **options})
+        )
         try:
             yield receiver, sink
         finally:
@@ -170,7 +173,10 @@ def test_a_datagram_that_no_socket_takes_is_refused_and_not_tried_for_ever(tmp_p
         receiver.bind(("::1", 0))
         receiver.settimeout(5)
         options: dict[str, Any] = {"server": "[::1]", "port": receiver.getsockname()[1]}
-        sink = syslog(Ground(name="siem", host="h", state=tmp_path), max_bytes=70_000, **options)
+        sink = syslog(
+            Ground(name="siem", host="h", state=tmp_path),
+            SyslogOptions(max_bytes=70_000, **options),
+        )
         small = _parcels(1)[0]
         sink.open()
         with pytest.raises(SinkRefused, match="too long") as told:

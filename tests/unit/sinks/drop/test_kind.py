@@ -11,6 +11,7 @@ from sentinair.errors import DataFault
 from sentinair.model.entry import Parcel
 from sentinair.sinks.drop.check.lines import judge
 from sentinair.sinks.drop.kind import drop
+from sentinair.sinks.drop.options import DropOptions
 from sentinair.sinks.ground import Ground
 from tests.unit.cli.conftest import Program, engine, program, recorded, written
 from tests.unit.sinks.drop.test_signer import entries
@@ -24,8 +25,7 @@ def test_a_drop_of_ndjson_goes_to_exports_and_is_verified_by_its_links(recorded:
     codec = NdjsonCodec()
     sink = drop(
         Ground(name="drop", host="host", state=recorded.state, codec=codec),
-        complete=True,
-        segment_bytes=4096,
+        DropOptions(complete=True, segment_bytes=4096),
     )
     key = recorded.state / "keys" / "enrolment.pub"
     with engine(recorded):
@@ -41,4 +41,4 @@ def test_a_drop_of_ndjson_goes_to_exports_and_is_verified_by_its_links(recorded:
 
 def test_a_drop_without_codec_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFault, match="needs a codec"):
-        drop(Ground(name="drop", host="host", state=tmp_path))
+        drop(Ground(name="drop", host="host", state=tmp_path), DropOptions())

@@ -111,4 +111,4 @@ class FileSink:
             self._file = None
 
 
-KIND = SinkKind(options=FileOptions, make="tests.harness.sink_file:FileSink")
+KIND = SinkKind(options=FileOptions, make="tests.harness.sink_file:FileSink", needs_codec=False)

@@ -26,7 +26,7 @@ from sentinair.store.writer import Store
 from tests.harness.agent import wait_for
 from tests.harness.ledger import alert, open_store, stamp
 
-FILE_SINK = "tests.harness.sink_file:FileSink"
+FILE_SINK = "tests.harness.sink_file:KIND"
 LINES = "tests.harness.sink_file:LinesCodec"
 
 

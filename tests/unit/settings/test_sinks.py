@@ -103,16 +103,16 @@ def test_the_forwarder_is_told_what_is_enabled_and_where_its_code_is(
     monkeypatch.syspath_prepend(REGISTERED)
     (tmp_path / "sinks.yaml").write_text(
         "sinks:\n  to:\n    - {name: idle, enabled: false}\n"
-        "    - {name: lines, kind: test_file, codec: test_lines, options: {file: /x, n: 3, l: [a, b]}}\n"
-        "    - {name: plain, kind: test_file, codec: none}\n"
+        "    - {name: lines, kind: test_file, codec: test_lines, options: {file: /x}}\n"
+        "    - {name: plain, kind: test_file, codec: none, options: {file: /y}}\n"
     )
     told = compile_sinks(load(tmp_path), tmp_path)
     write_compiled(tmp_path / "f.msgpack", told)
     assert read_sinks(tmp_path / "f.msgpack") == told
     on, plain = told.sinks
-    assert on.sink == "tests.harness.sink_file:FileSink"
+    assert on.sink == "tests.harness.sink_file:KIND"
     assert on.codec == "tests.harness.sink_file:LinesCodec"
-    assert on.settings.options == {"file": "/x", "n": 3, "l": ("a", "b")}
+    assert on.settings.options == {"file": "/x"}
     assert plain.codec is None
 
 

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +11,7 @@ from sentinair.model.ports import Codec
 from tests.harness.expected import cut_text, escaped, unsafe
 from tests.harness.file_expected import FIELDS, json_alert
 from tests.harness.hostile import hostile_entries
+from tests.harness.outside_readers import jq
 from tests.unit.codecs.test_ndjson import strict
 
 WRITTEN_NS = 1_795_167_841_003_000_123
@@ -44,14 +42,12 @@ def test_no_raw_control_byte_is_in_a_file() -> None:
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_jq_reads_what_was_written(tmp_path: Path) -> None:
+def test_jq_reads_what_was_written() -> None:
     entries = list(hostile_entries(600, seed=4))
-    path = tmp_path / "alerts.json"
-    path.write_bytes(written(JsonFileCodec(), entries))
-    query = ["jq", "-c", ".alerts[] | [.id, .title, .description_hex, .status]", str(path)]
-    done = subprocess.run(query, capture_output=True, check=True)
+    raw = written(JsonFileCodec(), entries)
+    read = jq(raw, ".alerts[] | [.id, .title, .description_hex, .status]")
     shapes = [json_alert(entry) for entry in entries if entry.alert is not None]
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+    assert read == [
         [shape["id"], shape["title"], shape.get("description_hex"), shape["status"]]
         for shape in shapes
     ]

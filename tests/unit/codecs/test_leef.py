@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-import subprocess
 
 import msgspec
 import pytest
@@ -13,6 +11,7 @@ from msgspec.structs import replace
 from sentinair.codecs.leef import LeefCodec
 from sentinair.errors import UsageFault
 from tests.harness.hostile import COUNT, hostile_entries
+from tests.harness.outside_readers import miller_leef
 from tests.harness.siem_expected import escaped_but, leef_fields
 from tests.harness.siem_readers import NEEDS_FORMATS, read_leef, table
 from tests.harness.usual_entries import alert_entry, event_entry
@@ -129,14 +128,8 @@ def test_miller_reads_each_hostile_alert_as_the_table_says(told: list[Told]) -> 
         *header, body = one.line.split("|")
         assert header == ["LEEF:2.0", "ZehraSec", "Sentinair", *one.header, "x09"], one.seq
         bodies.append(body)
-    done = subprocess.run(
-        ["mlr", "-S", "--idkvp", "--ifs", "tab", "--ips", "=", "--ojsonl", "cat"],
-        input="\n".join(bodies).encode() + b"\n",
-        capture_output=True,
-        check=True,
-    )
-    for one, text in zip(told, done.stdout.decode().split("\n")[:-1], strict=True):
-        assert json.loads(text) == one.attributes, one.seq
+    for one, found in zip(told, miller_leef(bodies), strict=True):
+        assert found == one.attributes, one.seq
 
 
 @needs_table

@@ -127,7 +127,7 @@ class Receiver(ABC):
             text=True,
             check=False,
         )
-        return " ".join(said.stdout.split("\n")[0].split()[:3])
+        return " ".join(said.stdout.split("\n")[0].partition("(aka")[0].split()[:3])
 
     def received(self) -> list[dict[str, Any]]:
         """What it wrote so far."""

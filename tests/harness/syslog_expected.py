@@ -9,7 +9,18 @@ from sentinair.codecs.summary import summary
 from sentinair.model.entry import Entry
 from tests.harness.expected import cut_text, escaped, time_text
 
-__all__ = ["LEVELS", "LOCAL0", "cut", "host_3164", "host_token", "message_5424", "msgid", "token"]
+__all__ = [
+    "LEVELS",
+    "LOCAL0",
+    "cut",
+    "head_3164",
+    "head_5424",
+    "host_3164",
+    "host_token",
+    "message_5424",
+    "msgid",
+    "token",
+]
 
 LEVELS = {"low": 6, "medium": 4, "high": 3, "critical": 2}  # info, warning, err, crit
 LOCAL0 = 16
@@ -41,22 +52,41 @@ def cut(body: bytes, most: int) -> bytes:
 
 
 def host_3164(text: str) -> str:
-    """Without its domain, unless it is an address."""
+    """Without its domain, unless it is an address; what no receiver takes for a host's end is not there."""
     whole = host_token(text)
-    return whole if re.fullmatch(r"[0-9.]+", whole) else whole.split(".")[0][:64] or "-"
+    name = whole if re.fullmatch(r"[0-9.]+", whole) else whole.split(".")[0][:64]
+    found = re.search(r".*[A-Za-z0-9]", name)
+    return found[0] if found else "unknown"
 
 
 def msgid(entry: Entry) -> str:
     return token(entry.kind if entry.stream == "record" else f"event.{entry.kind}", 32)
 
 
+def head_3164(entry: Entry, procid: str) -> int:
+    """Bytes before the body."""
+    return len(f"<{_pri(entry)}>Jan 01 00:00:00 {host_3164(entry.host)} Sentinair[{procid}]: ")
+
+
+def head_5424(entry: Entry, procid: str) -> int:
+    """Bytes before the body."""
+    parts = message_5424(entry, b"", 100, procid)
+    escapes = {ord(c): f"\\{c}" for c in '"\\]'}
+    params = [f' {k}="{v.translate(escapes)}"' for k, v in parts["sd"]["sentinair@32473"].items()]
+    names = " ".join([parts["timestamp"], parts["host"], parts["app"], procid, parts["msgid"]])
+    return len(f"<{parts['pri']}>1 {names} [sentinair@32473{''.join(params)}] ".encode())
+
+
+def _pri(entry: Entry) -> int:
+    return LOCAL0 * 8 + LEVELS.get(summary(entry).severity, 4)
+
+
 def message_5424(entry: Entry, body: bytes, room: int, procid: str = "4242") -> dict[str, Any]:
     """The parts that a reader must find.  room: bytes that the message has for its body."""
-    severity = LEVELS.get(summary(entry).severity, 4)
     return {
-        "pri": LOCAL0 * 8 + severity,
+        "pri": _pri(entry),
         "facility": LOCAL0,
-        "severity": severity,
+        "severity": _pri(entry) % 8,
         "version": 1,
         "timestamp": time_of(entry),
         "host": host_token(entry.host),

@@ -29,7 +29,16 @@ from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
 from tests.harness.expected import escaped
 from tests.harness.hostile import hostile_entries
-from tests.harness.syslog_expected import LEVELS, LOCAL0, cut, host_3164, message_5424, msgid
+from tests.harness.syslog_expected import (
+    LEVELS,
+    LOCAL0,
+    cut,
+    head_3164,
+    head_5424,
+    host_3164,
+    message_5424,
+    msgid,
+)
 from tests.harness.syslog_readers import frames, read_3164, read_5424
 
 VECTORS = Path(os.environ.get("SENTINAIR_TEST_DATA", "/nowhere"), "formats", "syslog")
@@ -79,8 +88,7 @@ def test_any_entry_is_one_rfc_5424_message_that_says_where_it_belongs() -> None:
         assert len(message) <= 8096
         found = read_5424(message)
         assert found is not None, message
-        head = len(message) - len(found["msg"].encode())
-        assert found == message_5424(entry, body, 8096 - head)
+        assert found == message_5424(entry, body, 8096 - head_5424(entry, "4242"))
 
 
 def test_a_strict_parser_of_others_reads_every_message() -> None:
@@ -110,8 +118,7 @@ def test_any_entry_is_one_rfc_3164_message() -> None:
         assert (found["facility"], found["tag"], found["pid"]) == (LOCAL0, "Sentinair", "4242")
         assert found["severity"] == LEVELS.get(summary(entry).severity, 4)
         assert found["host"] == host_3164(entry.host)
-        head = len(message) - len(found["msg"].encode())
-        assert found["msg"].encode() == cut(body, 8096 - head)
+        assert found["msg"].encode() == cut(body, 8096 - head_3164(entry, "4242"))
 
 
 @NEEDS_DATA
@@ -125,6 +132,14 @@ def test_an_rfc_3164_message_takes_local_time_and_can_go_without_host_or_tag() -
     assert Rfc3164(zone=zone).wrap(ENTRY, b"x") == b"<132>Nov  2 23:44:01 host1 Sentinair: x"
     assert Rfc3164(host=False).wrap(ENTRY, b"x") == b"<132>Nov  3 09:44:01 Sentinair: x"
     assert Rfc3164(tag="").wrap(ENTRY, b"CEF:0|") == b"<132>Nov  3 09:44:01 host1 CEF:0|"
+    for odd, shown in (
+        ("pc_", "pc"),
+        ("a-.b", "a"),
+        ("_", "unknown"),
+        ("", "unknown"),
+        ("1.2.", "1.2"),
+    ):
+        assert f" {shown} Sentinair: x".encode() in Rfc3164().wrap(make(host=odd), b"x")
     assert b" 192.0.2.7 Sent" in Rfc3164().wrap(make(host="192.0.2.7"), b"x")
     assert b"Dec 31 23:59:59 " in Rfc3164().wrap(make(time_ns=10**30), b"x")
     assert b"Jan  1 00:00:00 " in Rfc3164().wrap(make(time_ns=-(10**30)), b"x")

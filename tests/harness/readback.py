@@ -47,9 +47,9 @@ class Readback:
         if count != self.alerts - self.left_out:
             self.differ(f"{count} records of {self.alerts - self.left_out} alerts")
 
-    def figures(self) -> dict[str, object]:
+    def figures(self, what: str = "alerts") -> dict[str, object]:
         found: dict[str, object] = {
-            "alerts": self.alerts,
+            what: self.alerts,
             "left_out_for_the_readers_faults": self.left_out,
             "records_read_back": self.records,
             "fields_compared": self.fields,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sentinair.codecs.summary import summary
+from sentinair.codecs.summary import severity_of
 from sentinair.model.entry import Entry
 from tests.harness.expected import cut_text, escaped, time_text
 
@@ -78,7 +78,7 @@ def head_5424(entry: Entry, procid: str) -> int:
 
 
 def _pri(entry: Entry) -> int:
-    return LOCAL0 * 8 + LEVELS.get(summary(entry).severity, 4)
+    return LOCAL0 * 8 + LEVELS.get(severity_of(entry), 4)
 
 
 def message_5424(entry: Entry, body: bytes, room: int, procid: str = "4242") -> dict[str, Any]:

@@ -313,7 +313,7 @@ EXPORT_FORMAT = "sentinair export 1"
 EXPORT_DOMAIN = b"sentinair export 1\x00"
 ENDING = ".manifest.json"
 UNSIGNED = "unsigned"
-EXPORT = re.compile(r"sentinair_(?:alerts|events)_\d+(?:-\d+)?\.[a-z]+")
+EXPORT = re.compile(r"sentinair_(?:alerts|events)_\d+(?:-\d+)?(?:\.[a-z]+){1,2}")
 UNSEALED = b'{"unsigned":'
 
 

@@ -94,8 +94,7 @@ def export(
                 where=shown(os.fsencode(out)),
                 remedy="give a folder outside of it, or leave --out away",
             )
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        _tell(to_folder(places, wanted, folder), as_json)
+        _tell(to_folder(places, wanted, folder, make=True), as_json)
         return
     try:
         told = ordered(places, wanted)

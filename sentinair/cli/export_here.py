@@ -57,8 +57,8 @@ def to_stdout(places: Places, wanted: Wanted) -> None:
         as_stream(codec_of(wanted), entries, sys.stdout.buffer, time.time_ns())
 
 
-def to_folder(places: Places, wanted: Wanted, folder: Path) -> Told:
-    """folder: it is there.  Raises SentinairError; then nothing of it is left."""
+def to_folder(places: Places, wanted: Wanted, folder: Path, *, make: bool = False) -> Told:
+    """make: also the folder, where there is none.  Raises SentinairError; then nothing of the file is left."""
     why: str | None = None
 
     def seal(exported: Exported) -> Sealed | Unsigned:
@@ -72,6 +72,8 @@ def to_folder(places: Places, wanted: Wanted, folder: Path) -> Told:
             return Unsigned(why, _said(reader, wanted, exported))
 
     try:
+        if make:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         with _reading(places) as reader, Place(os.fspath(folder), OWNER) as place:
             chosen = Chosen(reader, wanted, _host())
             exported, _ = as_file(
@@ -83,9 +85,10 @@ def to_folder(places: Places, wanted: Wanted, folder: Path) -> Told:
                 seal=seal,
                 certificates=reader.epochs,
             )
-    except SinkAway as fault:
+    except (SinkAway, OSError) as fault:
+        why_not = fault.what if isinstance(fault, SinkAway) else fault.strerror
         raise StorageFault(
-            f"the export cannot be written: {fault.what}",
+            f"the export cannot be written: {why_not}",
             where=shown(os.fsencode(folder)),
             remedy="give --out a folder that you may write to and that has room",
         ) from fault

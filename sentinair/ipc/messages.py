@@ -105,7 +105,7 @@ class SinkReport(msgspec.Struct, frozen=True, array_like=True, tag="sinks"):
     words: Annotated[tuple[SinkWord, ...], msgspec.Meta(max_length=256)]
 
 
-ExportId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+ExportId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
 
 
 class ExportWord(msgspec.Struct, frozen=True, array_like=True, tag="exporting"):

@@ -21,7 +21,9 @@ _Text = Annotated[str, msgspec.Meta(max_length=256)]
 _Texts = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=64)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 _Moment = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
-_Name = Annotated[str, msgspec.Meta(pattern=r"^sentinair_(alerts|events)_\d{1,20}(-\d+)?\.[a-z]+$")]
+_Name = Annotated[
+    str, msgspec.Meta(pattern=r"^sentinair_(alerts|events)_\d{1,20}(-\d+)?(\.[a-z]+){1,2}$")
+]
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +46,7 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     file: _Name
     count: _Count
     bytes: _Count
-    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     first: (
         _Count | None
     )  # lowest seq of a record that last changed one of the alerts, or event id; None: nothing

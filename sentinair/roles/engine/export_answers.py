@@ -49,7 +49,8 @@ class ExportAnswers:
         """{wanted: a Wanted} to {id}: the forwarder writes it into data/exports."""
         wanted = checked(_param(params, "wanted", Wanted))
         spine = self._spine()
-        if "forwarder" not in spine.senders:
+        # One that was here comes back within a second, as after it has loaded what an export needs.
+        if "forwarder" not in spine.met:
             raise StorageFault(
                 "the forwarder is not running",
                 remedy="look at its log, or write the export yourself with --out DIR",

@@ -103,7 +103,8 @@ class Exports:
         for order in self._orders.values():
             silent_ns = now_ns - order.heard_ns
             if not order.finished and silent_ns > SILENT_NS:
-                why = f"the forwarder has not spoken of it for {silent_ns // 10**9} s"
+                secs = silent_ns // 10**9
+                why = f"the forwarder has not spoken of it for {secs} s; look at its log"
                 self._end(order, why)
 
     def _end(self, order: Order, why: str) -> None:

@@ -82,7 +82,7 @@ class Spine:
         self.panel = panel
         self._overdue = overdue
         self.sinks = sinks
-        self._met: set[str] = set()  # roles that were here in this life
+        self.met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
         self.commits = commits
@@ -144,7 +144,7 @@ class Spine:
             self.say("sensor", Own(self._own_processes()))
         if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
-        self._met.add(sender.role)
+        self.met.add(sender.role)
         if sender.role == "sensor":
             self._next_inventory_ns = 0
             self.judge.ask_again()
@@ -164,7 +164,7 @@ class Spine:
             mono_ns=self._stamp().mono_ns,
             gap_id=self._random(8),
             source=role,
-            reason="restart" if self._after_stop and role not in self._met else "sender_death",
+            reason="restart" if self._after_stop and role not in self.met else "sender_death",
             lost=None,
             since_ns=min(last[1], hello.ready_ns),  # the last commit may have come after
             until_ns=hello.ready_ns,

@@ -31,7 +31,7 @@ from sentinair.sinks.drop.manifest import (
 )
 from sentinair.store.exported import epochs, links_of
 
-__all__ = ["DropAnswers", "may_sign", "recorded", "sealed"]
+__all__ = ["DropAnswers", "kept", "may_sign", "sealed"]
 
 ADMINS: Final = "sentinair-admin"
 FORWARDER: Final = "sentinair-fwd"
@@ -61,16 +61,15 @@ def may_sign(peer: Peer) -> bool:
 
 
 def sealed(spine: Spine, message: bytes) -> Seal:
-    """A signature with the key of now; it is given only once it is recorded().  Raises StorageFault."""
+    """A signature with the key of now; it is given only once it is recorded and kept().  Raises StorageFault."""
     ring = spine.commits.store.ring
     if ring.new:
         raise StorageFault("the chain has not begun yet", remedy="it is tried again")
     return Seal(ring.chain, ring.epoch, ring.public_key, ring.sign(message))
 
 
-def recorded(spine: Spine, kind: str, told: dict[str, object]) -> None:
-    """Put a signature on record.  Raises StorageFault while the disk does not take it."""
-    spine.commits.record(kind, told)
+def kept(spine: Spine) -> None:
+    """Put what was recorded of a signature on disk.  Raises StorageFault while it cannot be."""
     if not spine.commits.commit():
         raise StorageFault(f"the signature waits for the disk: {spine.commits.refusal}")
 
@@ -122,7 +121,8 @@ class DropAnswers:
             names = ("number", "stream", "file", "first", "last", "count", "sha256", "previous")
             told |= {name: getattr(said, name) for name in names}
         told |= {"signed": sha256_of(signed), "by": by}
-        recorded(spine, "manifest.signed", told)
+        spine.commits.record("manifest.signed", told)
+        kept(spine)
         return seal
 
     def _check_records(self, said: Manifest, runs: Runs) -> None:

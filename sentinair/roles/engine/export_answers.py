@@ -17,7 +17,7 @@ from sentinair.ipc.sockets import Peer
 from sentinair.model.export import Exported, Wanted, checked, stem_of
 from sentinair.model.record import Stamp
 from sentinair.model.text import shown
-from sentinair.roles.engine.drop_answers import ADMINS, may_sign, recorded, sealed
+from sentinair.roles.engine.drop_answers import ADMINS, kept, may_sign, sealed
 from sentinair.roles.engine.requests import Handler, name_of, text_param
 from sentinair.roles.engine.spine import Spine
 from sentinair.sinks.drop.manifest import sha256_of
@@ -121,7 +121,8 @@ class ExportAnswers:
         seal = sealed(spine, EXPORT_DOMAIN + signed)
         told: dict[str, object] = {"epoch": seal.epoch, "signed": sha256_of(signed)}
         told |= {"by": by, "writer": writer, "wanted": wanted, "exported": exported}
-        recorded(spine, "export.signed", told)
+        spine.commits.record("export.signed", told)
+        kept(spine)
         return Sealed(signed.decode(), seal)
 
 

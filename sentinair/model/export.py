@@ -22,7 +22,7 @@ _Texts = Annotated[tuple[_Text, ...], msgspec.Meta(max_length=64)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 _Moment = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _Name = Annotated[
-    str, msgspec.Meta(pattern=r"^sentinair_(alerts|events)_\d{1,20}(-\d+)?(\.[a-z]+){1,2}$")
+    str, msgspec.Meta(pattern=r"^sentinair_(alerts|events)_\d{1,20}(-\d+)?(\.[a-z]+){1,2}\Z")
 ]
 
 

@@ -31,7 +31,7 @@ from sentinair.sinks.drop.manifest import (
 )
 from sentinair.store.exported import epochs, links_of
 
-__all__ = ["DropAnswers", "kept", "may_sign", "sealed"]
+__all__ = ["DropAnswers", "may_sign", "sealed"]
 
 ADMINS: Final = "sentinair-admin"
 FORWARDER: Final = "sentinair-fwd"
@@ -61,17 +61,11 @@ def may_sign(peer: Peer) -> bool:
 
 
 def sealed(spine: Spine, message: bytes) -> Seal:
-    """A signature with the key of now; it is given only once it is recorded and kept().  Raises StorageFault."""
+    """A signature with the key of now; it is given only once its record is on disk.  Raises StorageFault."""
     ring = spine.commits.store.ring
     if ring.new:
         raise StorageFault("the chain has not begun yet", remedy="it is tried again")
     return Seal(ring.chain, ring.epoch, ring.public_key, ring.sign(message))
-
-
-def kept(spine: Spine) -> None:
-    """Put what was recorded of a signature on disk.  Raises StorageFault while it cannot be."""
-    if not spine.commits.commit():
-        raise StorageFault(f"the signature waits for the disk: {spine.commits.refusal}")
 
 
 class DropAnswers:
@@ -122,7 +116,7 @@ class DropAnswers:
             told |= {name: getattr(said, name) for name in names}
         told |= {"signed": sha256_of(signed), "by": by}
         spine.commits.record("manifest.signed", told)
-        kept(spine)
+        spine.commits.settle()
         return seal
 
     def _check_records(self, said: Manifest, runs: Runs) -> None:

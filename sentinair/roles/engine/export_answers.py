@@ -17,7 +17,7 @@ from sentinair.ipc.sockets import Peer
 from sentinair.model.export import Exported, Wanted, checked, stem_of
 from sentinair.model.record import Stamp
 from sentinair.model.text import shown
-from sentinair.roles.engine.drop_answers import ADMINS, kept, may_sign, sealed
+from sentinair.roles.engine.drop_answers import ADMINS, may_sign, sealed
 from sentinair.roles.engine.requests import Handler, name_of, text_param
 from sentinair.roles.engine.spine import Spine
 from sentinair.sinks.drop.manifest import sha256_of
@@ -122,7 +122,7 @@ class ExportAnswers:
         told: dict[str, object] = {"epoch": seal.epoch, "signed": sha256_of(signed)}
         told |= {"by": by, "writer": writer, "wanted": wanted, "exported": exported}
         spine.commits.record("export.signed", told)
-        kept(spine)
+        spine.commits.settle()
         return Sealed(signed.decode(), seal)
 
 

@@ -21,7 +21,7 @@ from sentinair.sinks.notice.text import (
     message,
     more_line,
     sees_line,
-    tested_line,
+    trial_line,
 )
 
 __all__ = ["NoticeSink"]
@@ -104,7 +104,7 @@ class NoticeSink:
             self._blind.heartbeat(entry.data, now_ns)
         elif entry.kind == TESTED:
             by = str(entry.data.get("by") or "an administrator")
-            self._say(tested_line(self._wall_ns(), by), self._sight, now_ns)
+            self._say(trial_line(self._wall_ns(), by), self._sight, now_ns)
 
     def _go_on(self, now_ns: int) -> None:
         late = now_ns - self._look_ns >= _LATE_NS

@@ -16,7 +16,7 @@ from sentinair.model.event import GAP_REASONS
 from sentinair.model.standing import Loss, Standing
 from sentinair.model.text import shown
 
-__all__ = ["LINE", "alert_line", "blind_line", "loss_told", "message", "more_line", "plain", "sees_line", "tested_line"]  # fmt: skip
+__all__ = ["LINE", "alert_line", "blind_line", "loss_told", "message", "more_line", "plain", "sees_line", "trial_line"]  # fmt: skip
 
 LINE: Final = 320
 """Characters of a line at most: four rows of a terminal that is 80 wide."""
@@ -54,7 +54,7 @@ def more_line(now_ns: int, count: int) -> str:
     return f"Sentinair {_clock(now_ns)} and {count} more notices -> sentinair alerts list"
 
 
-def tested_line(now_ns: int, by: str) -> str:
+def trial_line(now_ns: int, by: str) -> str:
     return f"Sentinair {_clock(now_ns)} this is a test, asked for by {plain(by)}: no alert"
 
 
@@ -71,7 +71,7 @@ def message(now_ns: int, standing: Standing, blind: Iterable[str], *, objects: b
     reasons = list(blind)
     if not standing.critical and not reasons:
         return None
-    lines = [f"Sentinair, {_clock(now_ns)}: {standing.critical} critical alerts unanswered"]
+    lines = [f"Sentinair, {_clock(now_ns)}: critical alerts unanswered: {standing.critical}"]
     lines += [
         f"  {_clock(alert.last_seen_ns)} {_what(alert, objects=objects)}"
         for alert in standing.newest[:LISTED]

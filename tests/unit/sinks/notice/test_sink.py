@@ -91,7 +91,6 @@ class Room:
         self.now_ns += int(secs * S)
         self.sink.idle(self.now_ns)
 
-    @property
     def motd(self) -> str:
         """Of the day; "": there is none."""
         return self.file.read_text() if self.file.exists() else ""
@@ -164,38 +163,38 @@ def test_a_loss_that_is_made_good_is_told_as_such(room: Room, said: Said) -> Non
     room.sink.deliver([entry("gap")])
     room.later(31)
     assert "BLIND" in said.take()[0]
-    assert "BLIND: fanotify" in room.motd
+    assert "BLIND: fanotify" in room.motd()
     room.found = Standing()
     room.sink.deliver([entry("gap.restored")])
     room.later(1)
     assert "no longer blind" in said.take()[0]
-    assert not room.motd
+    assert not room.motd()
 
 
 def test_the_message_of_the_day_is_what_the_record_says_is_open(room: Room) -> None:
-    assert not room.motd
+    assert not room.motd()
     one = alert(1, severity="critical", title="Bad", filename="/etc/shadow")
     room.found = Standing(1, (one,))
     room.sink.deliver([critical()])
-    assert "critical alerts unanswered: 1" in room.motd
-    assert "Bad: /etc/shadow" in room.motd
+    assert "critical alerts unanswered: 1" in room.motd()
+    assert "Bad: /etc/shadow" in room.motd()
     room.found = Standing()
     room.later(2)
-    assert room.motd, "nothing was said to have changed"
+    assert room.motd(), "nothing was said to have changed"
     room.sink.deliver([entry("alert.acknowledged", one)])
-    assert not room.motd
+    assert not room.motd()
 
 
 def test_what_was_open_before_a_start_is_listed_at_once(room: Room) -> None:
     room.found = Standing(3)
     room.later(0)
-    assert "unanswered: 3" in room.motd
+    assert "unanswered: 3" in room.motd()
 
 
 def test_a_message_of_an_earlier_life_goes_when_nothing_is_open(room: Room) -> None:
     room.file.write_text("of yesterday")
     room.later(0)
-    assert not room.motd
+    assert not room.motd()
 
 
 def test_an_unchanged_message_is_not_written_again(room: Room) -> None:
@@ -211,14 +210,14 @@ def test_an_end_is_said_in_the_message_of_the_day(room: Room) -> None:
     room.found = Standing(3)
     room.later(0)
     room.sink.close()
-    assert room.motd.endswith("Not kept since then: the forwarder has ended.\n")
+    assert room.motd().endswith("Not kept since then: the forwarder has ended.\n")
 
 
 def test_an_end_with_nothing_open_leaves_nothing(room: Room) -> None:
     room.sink.close()
     room.later(0)
     room.sink.close()
-    assert not room.motd
+    assert not room.motd()
 
 
 def test_what_cannot_be_read_or_written_keeps_nobody_from_hearing(
@@ -236,7 +235,7 @@ def test_what_cannot_be_read_or_written_keeps_nobody_from_hearing(
     (room.file / "in it").unlink()
     room.file.rmdir()
     room.later(1)
-    assert room.motd
+    assert room.motd()
 
 
 def test_terminals_that_cannot_be_listed_are_logged_once(
@@ -260,7 +259,7 @@ def test_without_objects_neither_line_nor_message_names_a_file(tmp_path: Path, s
     room.found = Standing(1, (one,))
     room.sink.deliver([entry("alert.raised", one)])
     assert "Bad" in said.lines[0]
-    assert "/secret" not in said.lines[0] + room.motd
+    assert "/secret" not in said.lines[0] + room.motd()
 
 
 def test_it_holds_nothing_back(room: Room) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 
 from sentinair.roles.separation import PLACES, why_not_separated
 from sentinair.sinks.notice.motd import place
-from tests.harness.agent import Agent, wait_for
+from tests.harness.agent import ROOT, Agent, wait_for
 from tests.harness.sink_file import REGISTERED
 from tests.unit.sinks.notice.conftest import Desk, desk
 
@@ -142,8 +144,20 @@ def test_of_an_ordinary_user_only_the_own_terminals_hear_it_and_the_doctor_says_
         assert agent.cli("sinks", "test", "notice").returncode == 0
         assert b"this is a test" in mine.read()
         assert other.read() == b""
-        doctor = agent.cli("doctor", "--json").stdout.splitlines()
-        (line,) = [one for one in map(json.loads, doctor) if one["check"] == "notice"]
+        words = [sys.executable, "-m", "sentinair.cli.main", "--config", str(agent.config)]
+        done = subprocess.run(
+            [*words, "--state", str(agent.state), "doctor", "--json"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(REGISTERED)))},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            user=1000,
+            group=1000,
+            extra_groups=[],
+        )
+        lines = map(json.loads, done.stdout.splitlines())
+        (line,) = [one for one in lines if one["check"] == "notice"]
         assert line["level"] == "warn"
         assert "terminals of uid 1000 only" in line["text"]
 

@@ -25,7 +25,6 @@ from typing import Final, NamedTuple
 
 __all__ = ["Reached", "Terminals", "logged_in", "tty_group"]
 
-MOST: Final = 512  # terminals that one line goes to
 _PTS: Final = re.compile(r"[0-9]{1,7}")
 _LINES: Final = re.compile(r"tty(?:S|AMA|USB|ACM)?[0-9]{1,3}|hvc[0-9]{1,2}")
 # Documentation/admin-guide/devices.txt
@@ -52,7 +51,7 @@ class Reached(NamedTuple):
 
 
 class Terminals:
-    """Not thread-safe.  Waits for no terminal."""
+    """Not thread-safe.  Waits for no terminal, and leaves none out however many there are: kernel.pty.max bounds them."""
 
     def __init__(self, devices: Path, logins: Path, group: int) -> None:
         """devices: /dev.  logins: utmp(5).  group: gid that terminals have, as tty_group() gives it."""
@@ -70,8 +69,6 @@ class Terminals:
             with self._looked_at(folder, name, logins) as seen:
                 if seen is not None:
                     counts[_write(seen, data)] += 1
-                    if sum(counts.values()) >= MOST:
-                        break
         return Reached(**counts)
 
     def _names(self) -> Iterator[tuple[int, str]]:

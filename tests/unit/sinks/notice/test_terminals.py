@@ -57,6 +57,14 @@ def test_a_full_or_stopped_terminal_is_passed_over_and_the_others_hear_it(desk: 
     assert stopped.read() == b""
 
 
+def test_no_number_of_stopped_terminals_keeps_the_last_person_from_hearing(desk: Desk) -> None:
+    for _ in range(200):
+        desk.pty().stop()
+    last = desk.pty()
+    assert desk.terminals.tell(LINE) == Reached(1, 200, 0)
+    assert ON_SCREEN in last.read()
+
+
 def test_a_terminal_whose_writer_waits_does_not_hold_up_others(desk: Desk) -> None:
     held, other = desk.pty(), desk.pty()
     held.fill()

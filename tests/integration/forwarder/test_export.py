@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psutil import Process
 
 from tests.harness.agent import ROOT, Agent, separated_agent, wait_for
 from tests.harness.ledgers import LedgerMaker
 from tests.integration.forwarder.conftest import Outlet
 
-EVENTS = 30_000
+EVENTS = 60_000
+BEGUN_BYTES = 4 << 20  # of the file: the engine has heard that it is being written
 LONG = ("export", "--format", "ndjson", "--events")
 
 
@@ -74,10 +76,15 @@ def asking(agent: Agent, *words: str) -> Iterator[subprocess.Popen[str]]:
 
 def hold(agent: Agent) -> int:
     """The pid of a forwarder that is stopped in the middle of an export."""
-    came = wait_for(lambda: any(one.stat().st_size for one in parts(agent)), 20.0, pause_secs=0.001)
-    assert came is not None, agent.output[-2000:]
     pid = agent.roles()["forwarder"]
+
+    def has_begun() -> bool:
+        return any(one.stat().st_size > BEGUN_BYTES for one in parts(agent))
+
+    came = wait_for(has_begun, 20.0, pause_secs=0.001)
+    assert came is not None, agent.output[-2000:]
     os.kill(pid, signal.SIGSTOP)
+    assert wait_for(lambda: Process(pid).status() == "stopped", 5.0, pause_secs=0.001) is not None
     assert parts(agent), "the export was over already"
     return pid
 

@@ -20,14 +20,12 @@ __all__ = ["is_drop", "verify_drop"]
 
 
 def is_drop(path: Path) -> bool:
-    """Whether path is a directory that holds what only drops hold, and no ledger."""
+    """Whether path is a directory without a ledger and its keys: a drop, or one that is still empty."""
     try:
         names = os.listdir(path)
     except OSError:
         return False
-    return LEDGER not in names and any(
-        name.endswith((".manifest", ".keys", ".heartbeat")) for name in names
-    )
+    return LEDGER not in names and "keys" not in names
 
 
 def verify_drop(
@@ -47,7 +45,10 @@ def verify_drop(
         if where is not None and drop.ok:
             write_known(where, {**before, **drop.ends})
     except Unjudged as fault:
-        raise StorageFault(str(fault), remedy="give the key with --public-key FILE") from fault
+        remedy = "name a drop that has its first segment, or a state directory"
+        if not public_key.is_file():
+            remedy = "give the key with --public-key FILE"
+        raise StorageFault(str(fault), remedy=remedy) from fault
     if as_json:
         emit({"path": shown(os.fspath(path)), **drop.as_json()})
     else:

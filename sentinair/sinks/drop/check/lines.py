@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sentinair.sinks.drop.check.folder import BEAT_FORMAT, UNREADABLE, Folder, read_keys
-from sentinair.sinks.drop.check.found import Drop, Known, Line, Signed
+from sentinair.sinks.drop.check.found import Drop, Known, Line, Signed, Unjudged
 from sentinair.sinks.drop.check.segments import judge_segments, manifests_of
 
 __all__ = ["judge"]
@@ -48,6 +48,10 @@ def judge(
         for name in sorted(set(before) - set(sinks)):
             folder.drop.notes.append(f"{name}: nothing of it is here")
         _judge_beats(folder, before)
+        if not manifests and not before:
+            if all(name.startswith(".") for name in folder.names):
+                raise Unjudged(f"{directory}: no segment is here yet: there is nothing to judge")
+            folder.drop.notes.append("no segment is here yet")
         if max_age_secs is not None:
             _judge_age(folder.drop, now_ns - max_age_secs * 10**9)
     finally:

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,7 @@ from sentinair.model.alert import Joined
 from sentinair.model.entry import Entry
 from sentinair.model.event import KINDS, SinkEvent
 from sentinair.model.record import RECORD_KINDS
+from sentinair.settings.load import load
 from tests.harness.agent import ROOT
 from tests.harness.hostile import hostile_entries
 from tests.harness.ordinary import AT_NS, EVENTS
@@ -113,6 +115,55 @@ def test_every_field_that_a_receiver_is_told_of_is_sent() -> None:
     assert read <= ndjson_keys()
     written = re.findall(r'"((?:\[(?!@)\w+\])+)"', LOGSTASH)
     assert {dotted(one) for one in written} - ecs_keys() <= _OWN_PLACES
+
+
+def sinks_of_the_guides() -> Iterator[tuple[str, str]]:
+    """Each sink that a guide writes out, as a whole sinks.yaml."""
+    for page in sorted((ROOT / "docs").glob("siem-*.md")):
+        for block in re.findall(r"(?:^ {4}.*\n|^\n)+", page.read_text("utf-8"), re.MULTILINE):
+            text = textwrap.dedent(block)
+            if text.lstrip().startswith("sinks:"):
+                yield page.name, text
+            elif text.lstrip().startswith("- name:"):
+                yield page.name, "sinks:\n  to:\n" + textwrap.indent(text, "    ")
+
+
+def test_each_sink_of_the_guides_is_accepted(tmp_path: Path) -> None:
+    found = dict(sinks_of_the_guides())
+    assert set(found) >= {"siem-rsyslog.md", "siem-logstash.md"}
+    for name, text in found.items():
+        (tmp_path / "sinks.yaml").write_text(text)
+        assert load(tmp_path).sinks.to[0].name, name
+
+
+@pytest.mark.parametrize(
+    ("codec", "codec_options", "options"),
+    [
+        (
+            "ndjson",
+            "{longest: 2000}",
+            "{protocol: tcp, form: rfc3164, framing: lf, max_bytes: 60000}",
+        ),
+        ("cef", "{}", "{protocol: tls, framing: lf, ca_file: tls/ca.pem}"),
+        ("leef", "{}", "{protocol: tls, framing: lf, ca_file: tls/ca.pem}"),
+    ],
+)
+def test_what_the_guides_say_of_a_sink_in_words_is_accepted(
+    tmp_path: Path, codec: str, codec_options: str, options: str
+) -> None:
+    sink = f"{{name: a, kind: syslog, codec: {codec}, codec_options: {codec_options}, options: {options}}}"
+    (tmp_path / "sinks.yaml").write_text(f"sinks:\n  to: [{sink}]\n")
+    assert load(tmp_path).sinks.to[0].codec == codec
+
+
+def test_the_sink_that_ships_as_a_comment_is_accepted(tmp_path: Path) -> None:
+    shipped = (ROOT / "config" / "sinks.yaml").read_text("utf-8")
+    head, _, rest = shipped.partition("    # - name: siem")
+    text = head + ("    # - name: siem" + rest).replace("    # ", "    ")
+    (tmp_path / "sinks.yaml").write_text(text)
+    made = load(tmp_path).sinks.to
+    assert [one.name for one in made] == ["drop", "siem"]
+    assert made[1].options["key_file"] == f"{tmp_path}/tls/agent.key"
 
 
 # -- Logstash --------------------------------------------------------------------------------------------------------
@@ -354,6 +405,9 @@ def test_qradar_can_import_the_names() -> None:
             event["severity"],
             event["low_level_category"],
         )
+    assert '"' not in (SIEM / "qradar" / "events.csv").read_text(
+        "utf-8"
+    )  # the guide splits at commas
     names = [row[1] for row in rows]
     assert len(set(names)) == len(names)
 

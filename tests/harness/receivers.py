@@ -136,10 +136,11 @@ class Receiver(ABC):
             self._started = None
 
     def received(self) -> list[dict[str, Any]]:
-        """What it wrote so far."""
+        """What it wrote so far, of whole lines."""
         if not self.lines.exists():
             return []
-        return [msgspec.json.decode(line) for line in self.lines.read_bytes().splitlines()]
+        whole = self.lines.read_bytes().rpartition(b"\n")[0]
+        return [msgspec.json.decode(line) for line in whole.splitlines()]
 
     def __enter__(self) -> Self:
         self.start()

@@ -38,7 +38,8 @@ class Orders:
         self.paused = paused
         self.stopping = False
         self.hurry = False  # a person wants it tried now
-        self.flush = False  # and waits for what the sink holds
+        self.flushes = 0  # how often a person has asked for what the sink holds
+        self._flushed = 0
         self.reopen = False  # the engine is a new one: so may be the ledger
         self.woken = True  # the ledger may have grown
 
@@ -53,7 +54,8 @@ class Orders:
                 case "resume":
                     self.paused, self.hurry = False, True
                 case "try":
-                    self.hurry = self.flush = True
+                    self.hurry = True
+                    self.flushes += 1
                 case "letters":
                     known = set(self._replays)
                     self._replays.extend(key for key in asked.letters if key not in known)
@@ -79,7 +81,7 @@ class Orders:
             letters, delivered = tuple(self._letters), tuple(self._delivered)
             self._told = (len(letters), len(delivered))
             # Who waits for a flush shall not be told of what it has yet to bring.
-            given = self._sure if self.flush else self._position
+            given = self._sure if self.flush_waits else self._position
             return SinkWord(self.name, self._sure, health, letters, delivered, given)
 
     def kept(self) -> None:
@@ -148,9 +150,14 @@ class Orders:
         if changed or self._letters:
             self._on_change()
 
-    def flushed(self) -> None:
-        """What the sink held is put away."""
-        self.flush = False
+    @property
+    def flush_waits(self) -> bool:
+        """Whether somebody waits for what the sink holds."""
+        return self.flushes != self._flushed
+
+    def flushed(self, flushes: int) -> None:
+        """What the sink held when so many had asked is put away."""
+        self._flushed = flushes
         self._on_change()
 
     def fall_back(self) -> None:

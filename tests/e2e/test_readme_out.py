@@ -104,7 +104,8 @@ class Walk:
     def edit(self) -> None:
         """What the section asks for in words."""
         sinks = self.clone / "config" / "sinks.yaml"
-        _replace(sinks, "enabled: false", "enabled: true")
+        drop = "      kind: drop\n      codec: ndjson\n      enabled: "
+        _replace(sinks, f"{drop}false", f"{drop}true")
         head, mark, rest = sinks.read_text("utf-8").partition("    # - name: siem")
         sinks.write_text(head + (mark + rest).replace("    # ", "    "), "utf-8")
         _replace(

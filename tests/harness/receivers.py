@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -78,9 +79,9 @@ class Started:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
-    def stop(self) -> None:
-        """In order, as an administrator would."""
-        self._process.terminate()
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """In order, as an administrator would, or by another signal."""
+        self._process.send_signal(number)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -111,7 +112,10 @@ def start_rsyslog(config: Path, port: int, folder: Path) -> Started:
 
 
 class Receiver(ABC):
-    """One receiver with mutual TLS.  Use as a context manager; folder keeps its files."""
+    """One receiver with mutual TLS, 1.3 and no other.  Use as a context manager; folder keeps its files."""
+
+    name: str
+    _version: tuple[str, str]
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder = folder
@@ -129,11 +133,23 @@ class Receiver(ABC):
         """Returns when it listens."""
         self._started = _started(self._command(), self.port, self.folder)
 
-    def stop(self) -> None:
-        """In order, as an administrator would."""
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """In order, as an administrator would, or by another signal."""
         if self._started is not None:
-            self._started.stop()
+            self._started.stop(number)
             self._started = None
+
+    def version(self) -> str:
+        """What it calls itself."""
+        program, option = self._version
+        said = subprocess.run(
+            [f"{_program(program)}", option],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return " ".join(said.stdout.split("\n")[0].partition("(aka")[0].split()[:3])
 
     def received(self) -> list[dict[str, Any]]:
         """What it wrote so far, of whole lines."""
@@ -158,6 +174,9 @@ class Receiver(ABC):
 class Rsyslog(Receiver):
     """rsyslog 8 with imtcp over GnuTLS; the client's certificate must name "agent"."""
 
+    name = "rsyslog"
+    _version = ("rsyslogd", "-v")
+
     def _command(self) -> list[str]:
         config = self.folder / "rsyslog.conf"
         config.write_text(f"""
@@ -165,7 +184,7 @@ global(workDirectory="{self.folder}" maxMessageSize="64k"
   defaultNetstreamDriverCAFile="{self._authority.ca}"
   defaultNetstreamDriverCertFile="{self._leaf.cert}" defaultNetstreamDriverKeyFile="{self._leaf.key}")
 module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
-  PermittedPeer="agent")
+  PermittedPeer="agent" gnutlsPriorityString="NORMAL:-VERS-ALL:+VERS-TLS1.3")
 template(name="line" type="list" option.jsonf="on") {{
   property(outname="host" name="hostname" format="jsonf")
   property(outname="app" name="app-name" format="jsonf")
@@ -193,13 +212,16 @@ input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="all")
 class SyslogNg(Receiver):
     """syslog-ng 3 with its syslog() source over TLS; any client certificate of the authority."""
 
+    name = "syslog-ng"
+    _version = ("syslog-ng", "--version")
+
     def _command(self) -> list[str]:
         config = self.folder / "syslog-ng.conf"
         config.write_text(f"""@version: 3.38
 options {{ keep-hostname(yes); log-msg-size(65536); }};
 source s {{ syslog(ip(127.0.0.1) port({self.port}) transport("tls") flags(syslog-protocol)
   tls(key-file("{self._leaf.key}") cert-file("{self._leaf.cert}") ca-file("{self._authority.ca}")
-  peer-verify(required-trusted))); }};
+  peer-verify(required-trusted) ssl-options(no-sslv2, no-sslv3, no-tlsv1, no-tlsv11, no-tlsv12))); }};
 destination d {{ file("{self.lines}" template(
   "$(format-json host=$HOST app=$PROGRAM msgid=$MSGID pri=$PRI sd=$SDATA msg=$MESSAGE)\\n")); }};
 log {{ source(s); destination(d); }};

@@ -80,6 +80,7 @@ class Worker:
                         self._flushed = None
                 except SinkAway as fault:
                     self._ahead.clear()
+                    self._looked_ahead = 0  # what went before its turn may be lost, too
                     self.orders.fall_back()
                     self.orders.woken = True
                     wait = self._failed(str(fault))

@@ -22,8 +22,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    print(  # noqa: T201
+        "verify-drop: needs cryptography, on Debian the package python3-cryptography",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 class Unjudged(Exception):
@@ -568,6 +575,10 @@ def judge(
         if max_age_secs is not None:
             _judge_age(folder.drop, now_ns - max_age_secs * 10**9)
         judge_exports(folder)
+        if not (manifests or before or folder.drop.exports or folder.drop.findings):
+            if all(name.startswith(".") for name in folder.names):
+                raise Unjudged(f"{directory}: no segment is here yet: there is nothing to judge")
+            folder.drop.notes.append("no segment is here yet")
     finally:
         folder.close()
     return folder.drop

@@ -21,16 +21,17 @@ __all__ = ["is_drop", "verify_drop"]
 
 
 def is_drop(path: Path) -> bool:
-    """Whether path holds what only drops and exports hold, and no ledger; or is an export, or its manifest."""
+    """Whether path is a directory without a ledger and its keys: a drop, exports, or one that is still empty.
+
+    Or an export, or its manifest.
+    """
     if is_export(path.name) and path.is_file():
         return True
     try:
         names = os.listdir(path)
     except OSError:
         return False
-    return LEDGER not in names and any(
-        name.endswith((".manifest", ".keys", ".heartbeat")) or is_export(name) for name in names
-    )
+    return LEDGER not in names and "keys" not in names
 
 
 def verify_drop(
@@ -53,7 +54,10 @@ def verify_drop(
         if where is not None and drop.ok:
             write_known(where, {**before, **drop.ends})
     except Unjudged as fault:
-        raise StorageFault(str(fault), remedy="give the key with --public-key FILE") from fault
+        remedy = "name a drop that has its first segment, or a state directory"
+        if not public_key.is_file():
+            remedy = "give the key with --public-key FILE"
+        raise StorageFault(str(fault), remedy=remedy) from fault
     if as_json:
         emit({"path": shown(os.fspath(path)), **drop.as_json()})
     else:

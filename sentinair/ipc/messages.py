@@ -96,6 +96,9 @@ class SinkWord(msgspec.Struct, frozen=True, array_like=True):
     delivered: Annotated[
         tuple[Key, ...], msgspec.Meta(max_length=256)
     ]  # dead letters that were delivered after all
+    given: Position | None = (
+        None  # all up to it is with the sink, but behind position may be lost there; None: position
+    )
 
 
 class SinkReport(msgspec.Struct, frozen=True, array_like=True, tag="sinks"):

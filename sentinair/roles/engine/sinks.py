@@ -52,6 +52,7 @@ class _Sink:
         self.kind = ""
         self.codec = ""
         self.position = kept.position
+        self.given = kept.position  # handed over; what lies behind position may yet be lost there
         self.paused = kept.paused
         self.health: SinkHealth | None = None
         self.heard_ns: int | None = None  # steady clock
@@ -130,7 +131,11 @@ class Sinks:
             sink = self._sinks.get(word.name)
             if sink is None or not sink.enabled:
                 raise DataFault(f"the forwarder speaks of a sink {word.name!r} that it has not")
-            if word.position.seq > seq or word.position.event > event:
+            given = word.given or word.position
+            if (
+                max(word.position.seq, given.seq) > seq
+                or max(word.position.event, given.event) > event
+            ):
                 raise DataFault(f"{word.name} is said to be beyond the record's end")
         stamp = self._stamp()
         news = [self._take(word, self._sinks[word.name], stamp) for word in report.words]
@@ -153,6 +158,7 @@ class Sinks:
             sink.letters = max(0, sink.letters - len(word.delivered))
             for key in word.delivered:
                 sink.seen.pop(key, None)
+        sink.given = word.given or word.position
         sink.health, sink.heard_ns = word.health, stamp.mono_ns
         return news
 
@@ -248,7 +254,10 @@ class Sinks:
     # -- people --------------------------------------------------------------------------------------------------
 
     def status(self) -> list[dict[str, object]]:
-        """Each sink of the configuration, JSON-able."""
+        """Each sink of the configuration, JSON-able.
+
+        behind: not handed over; unsure: handed over, may still be lost there, and would then come again.
+        """
         now_ns = self._stamp().mono_ns
         head, newest = self._commits.store.head.seq, self._newest
         wants = {given.name: bool(given.events) for given in self._settings.to}
@@ -261,8 +270,13 @@ class Sinks:
                 "paused": sink.paused,
                 "seq": sink.position.seq,
                 "event": sink.position.event,
-                "behind": max(0, head - sink.position.seq),
-                "events_behind": max(0, newest - sink.position.event) if wants[name] else 0,
+                "given": sink.given.seq,
+                "behind": max(0, head - sink.given.seq),
+                "unsure": max(0, sink.given.seq - sink.position.seq),
+                "events_behind": max(0, newest - sink.given.event) if wants[name] else 0,
+                "events_unsure": max(0, sink.given.event - sink.position.event)
+                if wants[name]
+                else 0,
                 "letters": sink.letters,
                 **self._health(sink, now_ns),
             }
@@ -292,8 +306,11 @@ class Sinks:
         self._say(AskSink(name, "pause" if paused else "resume"))
 
     def test(self, name: str, by: str) -> None:
-        """A record that goes to this sink only, whatever its filter."""
+        """A record that goes to this sink only, whatever its filter; hurry() once it is on disk."""
         self._commits.record("sink.tested", {"sink": name, "by": by})
+
+    def hurry(self, name: str) -> None:
+        """Bring what there is now, and put away what the sink holds."""
         self._say(AskSink(name, "try"))
 
     def letters(self, name: str) -> list[LetterRow]:

@@ -12,7 +12,7 @@ import msgspec
 from sentinair.errors import SinkAway, SinkRefused
 from sentinair.model.delivery import Letter
 from sentinair.model.entry import Entry, Parcel
-from sentinair.model.ports import Codec, Sink, SinkKind
+from sentinair.model.ports import Codec, Flushes, Sink, SinkKind
 from sentinair.model.standing import Standing
 from sentinair.model.text import shown
 from sentinair.settings.compiled import PlacedSink
@@ -78,6 +78,13 @@ class Delivery:
         """Nothing is to be delivered.  Raises SinkAway."""
         with _Edge(self):
             self._opened().idle(mono_ns)
+
+    def flush(self) -> None:
+        """A person waits for what the sink holds.  Raises SinkAway."""
+        with _Edge(self):
+            sink = self._opened()
+            if isinstance(sink, Flushes):
+                sink.flush()
 
     def holding(self) -> Mapping[str, int]:
         """What the sink may still lose."""

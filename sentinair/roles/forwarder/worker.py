@@ -60,6 +60,7 @@ class Worker:
         self._looked_ahead = 0
         self._next_look = 0.0
         self._unread_times = 0  # one after the other
+        self._flushed: int | None = None  # within this step: for whom, as orders counts them
         self.thread = threading.Thread(target=self._run, name=f"sink {orders.name}", daemon=True)
 
     def retry_secs(self, now_ns: int) -> float | None:
@@ -74,6 +75,9 @@ class Worker:
                 try:
                     wait = self._step(time.monotonic_ns())
                     self.orders.settle(self._delivery.holding())
+                    if self._flushed is not None:
+                        self.orders.flushed(self._flushed)
+                        self._flushed = None
                 except SinkAway as fault:
                     self._ahead.clear()
                     self._looked_ahead = 0  # what went before its turn may be lost, too
@@ -140,10 +144,21 @@ class Worker:
             self._next_look = now_ns / 1e9 + LOOK_SECS
         if not items:
             self.health.limited_since_mono_ns = None
+            self._flush()
             self._idle(now_ns)
             return IDLE_SECS
         self.orders.woken = True  # there may be more
-        return self._bring(items, now_ns)
+        wait = self._bring(items, now_ns)
+        if len(items) < limit:
+            self._flush()
+        return wait
+
+    def _flush(self) -> None:
+        """All that there is has been brought: a person may wait for what the sink holds of it."""
+        if self.orders.flush_waits:
+            asked = self.orders.flushes
+            self._delivery.flush()
+            self._flushed = asked
 
     def _idle(self, now_ns: int) -> None:
         self.health.busy_since_mono_ns = now_ns

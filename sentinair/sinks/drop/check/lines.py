@@ -7,7 +7,7 @@ from typing import Any
 
 from sentinair.sinks.drop.check.exports import judge_exports
 from sentinair.sinks.drop.check.folder import BEAT_FORMAT, UNREADABLE, Folder, read_keys
-from sentinair.sinks.drop.check.found import Drop, Known, Line, Signed
+from sentinair.sinks.drop.check.found import Drop, Known, Line, Signed, Unjudged
 from sentinair.sinks.drop.check.segments import judge_segments, manifests_of
 
 __all__ = ["judge"]
@@ -52,6 +52,10 @@ def judge(
         if max_age_secs is not None:
             _judge_age(folder.drop, now_ns - max_age_secs * 10**9)
         judge_exports(folder)
+        if not (manifests or before or folder.drop.exports or folder.drop.findings):
+            if all(name.startswith(".") for name in folder.names):
+                raise Unjudged(f"{directory}: no segment is here yet: there is nothing to judge")
+            folder.drop.notes.append("no segment is here yet")
     finally:
         folder.close()
     return folder.drop

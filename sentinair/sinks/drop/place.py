@@ -130,7 +130,7 @@ class Place:
         try:
             self.write(descriptor, data)
             self.sync(descriptor)
-            name = self._replaced(temporary, stem, ending)
+            name = self.put_over(temporary, stem, ending)
         except SinkAway:
             self.remove(temporary)
             raise
@@ -139,7 +139,8 @@ class Place:
         self.sync()
         return name
 
-    def _replaced(self, temporary: str, stem: str, ending: str) -> str:
+    def put_over(self, temporary: str, stem: str, ending: str) -> str:
+        """replace(), of a finished temporary file; the directory is still to be synced."""
         with self._trying("written"):
             for number in range(1, MAX_NAMES + 1):
                 name = f"{stem}{ending}" if number == 1 else f"{stem}.{number}{ending}"

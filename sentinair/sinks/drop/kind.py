@@ -17,7 +17,6 @@ from sentinair.sinks.ground import Ground
 __all__ = ["drop"]
 
 _NS: Final = 1_000_000_000
-_INSTALLED: Final = Path("/var/lib/sentinair"), Path("/run/sentinair")
 
 
 class _Clock:
@@ -32,14 +31,12 @@ def drop(ground: Ground, options: DropOptions) -> DropSink:
     """Raises DataFault, PermissionFault for a memory that cannot be used, and where there is no codec."""
     if ground.codec is None:
         raise DataFault("a drop needs a codec", where=f"sink {ground.name}", remedy="codec: ndjson")
-    state, run = _INSTALLED
-    socket = (run if ground.state == state else ground.state / "run") / "signing.sock"
     exports = ground.state / "data" / "exports"
     return DropSink(
         ground.name,
         Path(options.directory) if options.directory else exports,
         ground.codec,
-        EngineSigner(socket),
+        EngineSigner(ground.run / "signing.sock"),
         _Clock(),
         exports / f".{safe(ground.name)}.memory",
         limits=Limits(

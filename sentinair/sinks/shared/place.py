@@ -17,9 +17,11 @@ __all__ = ["SharedPlace"]
 
 _MAKE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ALONE: Final = 0o600
+_OTHERS_WRITE: Final = 0o022
 _UNWRITTEN: Final = 0o640
-# Its first byte says that it is none (pager.c, hasHotJournal); an empty one would be given the file's mode (os_unix.c,
-# robust_open).
+# Where others write the file, the journal must be there before SQLite needs it: it would give one that it makes, and
+# one that is empty, the mode of the file (os_unix.c, robust_open).  A first byte of 0 says that there is nothing to
+# roll back (pager.c, hasHotJournal).
 _NO_JOURNAL: Final = bytes(512)
 _TYPES: Final = {
     stat.S_IFLNK: "a symbolic link",
@@ -37,6 +39,7 @@ class SharedPlace:
         self.path = path
         self.journal = path.with_name(f"{path.name}-journal")
         self.damaged = path.with_name(f"{path.name}.damaged")
+        self.is_written_by_others = bool(mode & _OTHERS_WRITE)
         self._mode = mode
         self._found: tuple[int, int] | None = None  # device and inode
         self._known: tuple[int, int] | None = None  # the same, once our tables were in it
@@ -64,20 +67,22 @@ class SharedPlace:
 
     def _ready_journal(self) -> None:
         found = self._look(self.journal)
-        if found is not None and found.st_mode & 0o022:
-            self.journal.unlink()  # somebody else may have written it
+        if found is not None and (
+            found.st_mode & _OTHERS_WRITE or (self.is_written_by_others and not found.st_size)
+        ):
+            self.journal.unlink()  # others may have written it, or could once it is SQLite's
             found = None
-        if found is None:
-            self._make(self.journal, self._mode & _UNWRITTEN, _NO_JOURNAL)
-        else:
+        if found is not None:
             _allow(self.journal, found, self._mode & _UNWRITTEN)
+        elif self.is_written_by_others:
+            self._make(self.journal, self._mode & _UNWRITTEN, _NO_JOURNAL)
 
     def written(self) -> None:
         """It holds our tables now."""
         self._known = self._found
         try:
             _allow(self.path, os.lstat(self.path), self._mode)
-            _allow(self.journal, os.lstat(self.journal), self._mode & _UNWRITTEN)
+            self._ready_journal()
         except OSError as fault:
             raise self._refused(fault) from fault
 
@@ -124,7 +129,7 @@ class SharedPlace:
                 where=where,
                 remedy=f"chown {os.geteuid()} it",
             )
-        if mode & 0o022:
+        if mode & _OTHERS_WRITE:
             raise SinkAway(
                 f"has mode {mode:04o}, others may put files there",
                 where=where,

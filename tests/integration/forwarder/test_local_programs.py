@@ -17,7 +17,6 @@ import pytest
 from sentinair.sinks.shared.database import NAME
 from sentinair.sinks.topics.client import Subscription
 from tests.harness.agent import Agent, wait_for
-from tests.harness.sink_file import REGISTERED
 
 SHARED = {"name": "local", "kind": "shared", "codec": "none", "events": ["file"]}
 TOPICS = {"name": "voices", "kind": "topics", "codec": "none", "events": ["*"]}
@@ -37,7 +36,6 @@ def running(tmp_path: Path, watched: Path, *sinks: dict[str, Any]) -> Iterator[A
         tmp_path / "agent",
         watch=[watched],
         config={"sinks": {"to": list(sinks)}, "files": {"source": source()}},
-        path=[REGISTERED],
     )
     with agent:
         yield agent

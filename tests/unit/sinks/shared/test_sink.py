@@ -210,6 +210,16 @@ def answer_of(desk: Desk, program: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=False).stderr
 
 
+@pytest.mark.parametrize("mode", [0o640, 0o660])
+def test_a_journal_that_is_gone_does_no_harm(tmp_path: Path, mode: int) -> None:
+    desk = Desk(tmp_path / "shared", mode=mode)
+    desk.send(event_entry(1))
+    desk.file.with_name(f"{desk.file.name}-journal").unlink()
+    desk.sink = desk.fresh()
+    desk.send(event_entry(2))
+    assert len(desk.events()) == 2
+
+
 def planted_link(file: Path) -> None:
     target = file.parent.parent / "target"
     target.write_text("untouched")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from sentinair.errors import SinkAway
-from sentinair.sinks.shared.place import SharedPlace
+from sentinair.sinks.shared.place import REFILL, SharedPlace
 from sentinair.sinks.shared.rows import AlertRow, EventRow
 
 __all__ = ["NAME", "TABLES", "SharedDatabase"]
@@ -192,7 +192,7 @@ class SharedDatabase:
         return SinkAway(
             f"was damaged ({why}): set aside as {self._place.damaged.name}, it begins anew",
             where=str(self._place.path),
-            remedy="`sentinair sinks replay NAME --after 0` fills it from the record",
+            remedy=REFILL,
         )
 
 

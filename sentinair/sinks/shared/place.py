@@ -6,6 +6,7 @@ SQLite opens by name; so it has to be sure beforehand that no name in there can 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import stat
 from pathlib import Path
@@ -13,7 +14,11 @@ from typing import Final
 
 from sentinair.errors import SinkAway
 
-__all__ = ["SharedPlace"]
+__all__ = ["REFILL", "SharedPlace"]
+
+log = logging.getLogger("sentinair.shared")
+
+REFILL: Final = "`sentinair sinks replay NAME --after 0` brings the alerts again"
 
 _MAKE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ALONE: Final = 0o600
@@ -112,11 +117,9 @@ class SharedPlace:
         self._found = found.st_dev, found.st_ino
         known, self._known = self._known, self._found if found.st_size else None
         if known is not None and known != self._known:
-            raise SinkAway(
-                "was taken away, replaced or emptied by somebody: it begins anew",
-                where=str(self.path),
-                remedy="`sentinair sinks replay NAME --after 0` fills it from the record",
-            )
+            what = "was taken away, replaced or emptied by somebody: it begins anew"
+            log.error("%s %s", self.path, what)
+            raise SinkAway(what, where=str(self.path), remedy=REFILL)
 
     def _check_directory(self) -> None:
         found = os.lstat(self.path.parent)

@@ -46,7 +46,7 @@ class Subscription:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             self._subscribe(topics, path, timeout_secs)
-        except BaseException:
+        except BaseException:  # whatever it was: nobody has an object to close
             self.close()
             raise
 

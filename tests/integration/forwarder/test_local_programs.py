@@ -7,6 +7,8 @@ import os
 import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 from sentinair.sinks.shared.database import NAME
 from sentinair.sinks.topics.client import Subscription
-from tests.harness.agent import Agent, wait_for
+from tests.harness.agent import ROOT, Agent, separated_agent, wait_for
 
 SHARED = {"name": "local", "kind": "shared", "codec": "none", "events": ["file"]}
 TOPICS = {"name": "voices", "kind": "topics", "codec": "none", "events": ["*"]}
@@ -56,7 +58,7 @@ def rows(file: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def paths(file: Path) -> set[str]:
-    query = "SELECT json_extract(data, '$.path') FROM shared_events"
+    query = "SELECT json_extract(data, '$.path') FROM shared_events WHERE event_type = 'file'"
     return {os.path.basename(path) for (path,) in rows(file, query)}
 
 
@@ -157,3 +159,53 @@ def has_path(topics: Subscription, name: str) -> bool:
         if message["data"]["data"].get("path", "").endswith(f"/{name}"):
             return True
     return False
+
+
+READER = """
+import grp, os, sqlite3, sys
+gid = grp.getgrnam(sys.argv[1]).gr_gid
+os.setgroups([gid] if sys.argv[1] != "nogroup" else []); os.setgid(gid); os.setuid(65534)
+from sentinair.sinks.topics.client import Subscription
+tries = (
+    lambda: sqlite3.connect(f"file:{sys.argv[2]}?mode=ro", uri=True).execute("SELECT 1 FROM shared_events").fetchall(),
+    lambda: sqlite3.connect(f"file:{sys.argv[2]}?mode=rw", uri=True).execute("DELETE FROM shared_events"),
+    lambda: Subscription("alerts", path=sys.argv[3]).close(),
+)
+for one in tries:
+    try:
+        one()
+        print("yes")
+    except (OSError, sqlite3.Error) as fault:
+        print("no")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="role users need root")
+def test_with_users_of_their_own_the_readers_group_reads_and_subscribes_and_nobody_else_does() -> (
+    None
+):
+    to = [SHARED | {"events": ["*"]}, TOPICS]
+    with separated_agent({"sinks": {"to": to}, "files": {"source": source()}}) as agent:
+        if "roles not separated" in agent.output:
+            pytest.skip("role users cannot reach the interpreter here")
+        file = agent.state / "data" / "exports" / NAME
+        path = agent.state / "run" / "topics" / "topics.sock"
+        (agent.watch[0] / "one").touch()
+        assert wait_for(lambda: "one" in paths(file), MOST_WAIT) is not None, agent.output[-2000:]
+        for place, mode in ((file, 0o640), (path, 0o660)):
+            found = place.stat()
+            assert place.owner() == "sentinair-fwd"
+            assert (place.group(), stat.S_IMODE(found.st_mode)) == ("sentinair-read", mode)
+        for group, answers in (
+            ("sentinair-read", ["yes", "no", "yes"]),
+            ("nogroup", ["no", "no", "no"]),
+        ):
+            done = subprocess.run(
+                [sys.executable, "-c", READER, group, str(file), str(path)],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+            )
+            assert done.stdout.split() == answers, done.stderr
+        assert told(agent) == []

@@ -136,6 +136,8 @@ class SharedDatabase:
                 connection.execute("COMMIT")
         except sqlite3.Error as fault:
             raise self._told(fault) from fault
+        except UnicodeDecodeError as fault:  # of SQLite's own message, which quotes the file
+            raise self._damaged("what it holds is no text") from fault
         self._place.written()
 
     def _restrict(self, connection: sqlite3.Connection) -> None:
@@ -166,11 +168,12 @@ class SharedDatabase:
         found = connection.execute(
             "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL LIMIT 20"
         ).fetchall()
-        ours = set(TABLES.items())
-        strange = [str(name)[:80] for name, sql in found if (name, sql) not in ours]
-        if strange or len(found) != len(ours):
-            what = f"holds {strange[0]!r}, which is not ours" if strange else "lacks our tables"
+        strange = [str(name)[:80] for name, _ in found if name not in TABLES]
+        if strange:  # a person did this: a person decides
+            what = f"holds {strange[0]!r}, which is not ours"
             raise SinkAway(what, where=str(self._place.path), remedy="move the file away")
+        if dict(found) != TABLES:
+            raise self._damaged("lacks a table, or has another one in its place")
 
     def _told(self, fault: sqlite3.Error) -> SinkAway:
         code = getattr(fault, "sqlite_errorcode", 0) & 0xFF

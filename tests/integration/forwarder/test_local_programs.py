@@ -120,6 +120,18 @@ def test_alerts_that_were_lost_with_the_file_come_back_by_a_replay(
         assert wait_for(lambda: alerts() >= before, MOST_WAIT) is not None
 
 
+def test_copies_reach_a_share(tmp_path: Path, watched: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    options = {"directory": str(share), "snapshot": True, "snapshot_secs": 1}
+    with running(tmp_path, watched, SHARED | {"options": options}) as agent:
+        for name in ("one", "two"):
+            (watched / name).touch()
+            assert wait_for(lambda name=name: name in paths(share / NAME), MOST_WAIT) is not None  # type: ignore[misc]
+        assert told(agent) == []
+    assert os.listdir(share) == [NAME]
+
+
 def test_topics_reach_a_subscriber_over_restarts_of_the_forwarder(
     tmp_path: Path, watched: Path
 ) -> None:

@@ -340,7 +340,7 @@ def test_a_file_that_was_taken_away_is_told_once_and_begins_anew(desk: Desk, har
 @pytest.mark.parametrize(
     "query",
     [
-        "CREATE TABLE other (x)", "ALTER TABLE shared_events ADD COLUMN x", "DROP TABLE shared_alerts",
+        "CREATE TABLE other (x)",
         "CREATE TRIGGER t AFTER INSERT ON shared_events BEGIN DELETE FROM shared_alerts; END",
         "CREATE VIEW v AS SELECT 1", "CREATE INDEX i ON shared_events (timestamp)",
     ],
@@ -356,6 +356,19 @@ def test_a_database_with_other_tables_or_a_trigger_is_refused_and_left_alone(
         with pytest.raises(SinkAway, match="move the file away"):
             desk.send(event_entry(2))
     assert desk.file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "query", ["ALTER TABLE shared_events ADD COLUMN x", "DROP TABLE shared_alerts"]
+)
+def test_a_database_whose_tables_were_altered_is_set_aside(desk: Desk, query: str) -> None:
+    desk.send(event_entry(1))
+    with contextlib.closing(desk.writing()) as consumer:
+        consumer.execute(query)
+    with pytest.raises(SinkAway, match="set aside"):
+        desk.send(event_entry(2))
+    desk.send(event_entry(2))
+    assert len(desk.events()) == 1
 
 
 def test_a_file_turned_into_one_with_a_write_ahead_log_shares_no_memory(desk: Desk) -> None:
@@ -433,3 +446,58 @@ def test_a_forwarder_that_is_killed_loses_no_row_that_was_taken(tmp_path: Path) 
     assert set(range(1, taken + 1)) <= kept
     assert desk.ask("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     assert not desk.file.with_name(f"{desk.file.name}.damaged").exists()
+
+
+VANDAL = """
+import os, random, sys, time
+rng, path = random.Random(int(sys.argv[2])), sys.argv[1]
+while True:
+    try:
+        with open(path, "r+b") as stream:
+            match rng.randrange(6):
+                case 0: stream.truncate(rng.choice((0, 1, 4096, 5000)))
+                case 1: stream.seek(18); stream.write(rng.choice((b"\\2\\2", b"\\1\\1", b"\\3\\3")))
+                case 2: stream.seek(rng.randrange(8192)); stream.write(os.urandom(rng.randrange(1, 64)))
+                case 3: stream.seek(0); stream.write(b"SQLite format 3\\0")
+                case 4: stream.seek(24); stream.write(os.urandom(8))
+                case _: stream.seek(0, 2); stream.write(b"\\0" * 10_000)
+    except OSError:
+        pass
+    time.sleep(rng.random() / 100)
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_writes_anything_into_the_file_at_any_time_does_no_harm_but_to_it(
+    desk: Desk, seed: int
+) -> None:
+    victim = desk.directory / "victim"
+    victim.write_text("untouched")
+    with subprocess.Popen([sys.executable, "-c", VANDAL, str(desk.file), str(seed)]) as vandal:
+        troubles = seq = 0
+        try:
+            while troubles < 50 and seq < 100_000:
+                seq += 1
+                try:
+                    desk.send(event_entry(seq), alert_entry(seq, seq % 5))
+                except SinkAway:
+                    troubles += 1
+        finally:
+            vandal.kill()
+    assert troubles == 50
+    for _ in range(4):  # what it left is told, and then all goes on
+        with contextlib.suppress(SinkAway):
+            desk.send(event_entry(200_000))
+    try:
+        desk.send(event_entry(200_001))
+    except SinkAway as fault:
+        assert fault.remedy == "move the file away"
+        desk.file.rename(desk.directory.parent / "away")
+        with pytest.raises(SinkAway, match="was taken away"):
+            desk.send(event_entry(200_001))
+        desk.send(event_entry(200_001))
+    assert {f"{CHAIN}-200001"} <= {event["id"] for event in desk.events()}
+    assert victim.read_text() == "untouched"
+    name = desk.file.name
+    endings = ("", "-journal", ".damaged", ".damaged-journal")
+    assert set(os.listdir(desk.directory)) <= {"victim", *(name + ending for ending in endings)}

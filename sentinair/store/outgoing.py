@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -13,6 +13,7 @@ from sentinair.model.delivery import Key
 from sentinair.model.entry import Entry
 from sentinair.store.chain import CHAIN_AT
 from sentinair.store.events import StoredEvent
+from sentinair.store.exported import MAX_EPOCHS, EpochRow, epoch_rows
 from sentinair.store.read import EventFilter, Reader
 from sentinair.store.sinks import LetterRow, SinkRow, letter_rows, sink_rows
 
@@ -102,6 +103,17 @@ class OutgoingReader(Reader):
             if not chains or chains[-1][1] != chain:
                 chains.append((seq, chain))
         return chains
+
+    def epochs(self, chain: str) -> Iterator[EpochRow]:
+        """All of chain, in order, a page at a time.  Raises DataFault too."""
+        epoch, seq = -1, 0
+        while True:
+            with self._transaction() as connection, self._decoding("an epoch"):
+                page = epoch_rows(connection, chain, epoch, MAX_EPOCHS, seq)
+            yield from page
+            if len(page) < MAX_EPOCHS:
+                return
+            epoch, seq = page[-1].epoch, page[-1].seq
 
 
 def event_entry(stored: StoredEvent, host: str, chain: str) -> Entry:

@@ -14,11 +14,21 @@ import msgspec
 
 from sentinair.codecs.times import rfc3339
 from sentinair.errors import DataFault
-from sentinair.ipc.messages import AskSink, KeptSink, SinkReport, SinksKept, SinkWord, Wake
+from sentinair.ipc.messages import (
+    AskSink,
+    ExportWord,
+    ForForwarder,
+    KeptSink,
+    SinkReport,
+    SinksKept,
+    SinkWord,
+    Wake,
+)
 from sentinair.model.delivery import Key, Letter, Position, SinkHealth
 from sentinair.model.event import SinkEvent
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.exports import Exports
 from sentinair.settings.types import SinksSettings
 from sentinair.store.outgoing import OutgoingReader
 from sentinair.store.sinks import LetterRow, PausedData, RefusedData, ReplayedData
@@ -67,7 +77,7 @@ class Sinks:
         *,
         stamp: Callable[[], Stamp],
         notice: Callable[[SinkEvent], None],
-        say: Callable[[Wake | SinksKept | AskSink], None],
+        say: Callable[[ForForwarder], None],
     ) -> None:
         """notice: stores and judges an event.  Raises StorageFault."""
         self._commits = commits
@@ -76,6 +86,7 @@ class Sinks:
         self._stamp = stamp
         self._notice = notice
         self._say = say
+        self.exports = Exports(lambda: stamp().mono_ns, say)
         self._taken: int | None = None  # report that the next commit makes durable
         self._grown = False
         self._woken_ns = 0
@@ -109,8 +120,11 @@ class Sinks:
             if sink.enabled
         )
 
-    def hear(self, report: SinkReport) -> None:
+    def hear(self, report: SinkReport | ExportWord) -> None:
         """Raises DataFault if it cannot be true."""
+        if isinstance(report, ExportWord):
+            self.exports.hear(report)
+            return
         seq, event = self._commits.store.head.seq, self._newest
         for word in report.words:
             sink = self._sinks.get(word.name)

@@ -72,7 +72,7 @@ class Handover:
             for chunk in self._chunks():
                 place.write(descriptor, chunk)
             place.sync(descriptor)
-            place.put_over(temporary, stem, ending)
+            place.give_name(temporary, stem, ending)
             done = True
         finally:
             os.close(descriptor)

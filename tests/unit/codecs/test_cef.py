@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sentinair.codecs.cef import CefCodec
-from sentinair.codecs.cef_usual import usual_alert
+from sentinair.codecs.cef_usual import RULES, UsualAlerts
 from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
 from tests.harness.expected import escaped
@@ -212,12 +212,12 @@ _TEXTS = ("title", "rule_id", "id", "category", "status", "description", "user",
 
 @pytest.mark.parametrize("name", _TEXTS)
 def test_the_short_cut_says_of_each_odd_text_what_the_long_way_says(name: str) -> None:
-    taken = 0
+    taken, usual = 0, UsualAlerts()
     for piece in PIECES:
         change: dict[str, Any] = {name: piece}
         entry = alert_entry(**change)
         assert entry.alert is not None
-        line = usual_alert(entry, entry.alert)
+        line = usual.line(entry, entry.alert)
         taken += line is not None
         assert line in (None, CEF.any_entry(entry)), piece
     assert len(PIECES) // 8 < taken < len(PIECES)  # or this proves nothing
@@ -237,6 +237,42 @@ _CHANGES = {
 def test_one_odd_field_is_told_by_the_short_cut_as_by_the_long_way(change: tuple[str, Any]) -> None:
     entry = alert_entry(**dict([change]))
     assert CEF.encode(entry) == CEF.any_entry(entry)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(_CHANGES)), st.integers(0, 3)), min_size=2, max_size=12), st.data())  # fmt: skip
+def test_what_the_short_cut_keeps_of_a_rule_never_speaks_for_another_alert(
+    order: list[tuple[str, int]], data: st.DataObject
+) -> None:
+    codec = CefCodec()
+    for name, rule in order:
+        change = {"rule_id": f"rule-{rule}", name: data.draw(_CHANGES[name])}
+        entry = alert_entry(rule, **change)
+        assert codec.encode(entry) == CEF.any_entry(entry)
+
+
+def test_the_host_the_chain_and_the_version_may_change_between_alerts_of_one_rule() -> None:
+    codec, first = CefCodec(), alert_entry()
+    for change in ({}, {"host": "other"}, {"chain": "6b" * 16}, {"version": "0.2.0"}, {}):
+        entry = replace(first, **change)
+        assert codec.encode(entry) == codec.any_entry(entry)
+
+
+def test_of_more_rules_than_are_kept_each_alert_still_says_its_own() -> None:
+    usual = UsualAlerts()
+    for number in (*range(RULES + 3), 0, RULES - 1):
+        entry = alert_entry(number, rule_id=f"rule-{number}", title=f"Title {number}")
+        assert entry.alert is not None
+        line = usual.line(entry, entry.alert)
+        assert line is not None
+        assert line == CEF.any_entry(entry)
+        assert len(usual.rules) <= RULES
+
+
+def test_a_hash_that_is_no_text_is_told_as_the_long_way_tells_it() -> None:
+    odds: tuple[object, ...] = (0, False, [], {}, 7, None, "")
+    for odd in odds:
+        entry = alert_entry(details={"event": {"data": {"sha256": odd}}})
+        assert CEF.encode(entry) == CEF.any_entry(entry)
 
 
 class Told(msgspec.Struct, frozen=True):

@@ -132,7 +132,17 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = {}
 
 
-_SHIPPED = SinkSettings(name="drop", kind="drop", codec="ndjson", enabled=False)
+_SHIPPED = (
+    SinkSettings(name="drop", kind="drop", codec="ndjson", enabled=False),
+    SinkSettings(
+        name="notice",
+        kind="notice",
+        codec=NO_CODEC,
+        enabled=False,
+        begin="now",
+        records=("alert.*", "gap", "gap.*", "heartbeat"),
+    ),
+)
 
 
 class SinksSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,4 +163,4 @@ class SinksSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     to: Annotated[
         tuple[SinkSettings, ...],
         msgspec.Meta(description="The sinks; docs/sinks.md has the settings of each."),
-    ] = (_SHIPPED,)
+    ] = _SHIPPED

@@ -12,7 +12,7 @@ from sentinair.sinks.drop.place import safe
 from sentinair.sinks.drop.segment import Limits
 from sentinair.sinks.drop.signer import EngineSigner
 from sentinair.sinks.drop.sink import DropSink
-from sentinair.sinks.ground import Ground
+from sentinair.sinks.ground import Ground, run_folder
 
 __all__ = ["drop"]
 
@@ -31,12 +31,13 @@ def drop(ground: Ground, options: DropOptions) -> DropSink:
     """Raises DataFault, PermissionFault for a memory that cannot be used, and where there is no codec."""
     if ground.codec is None:
         raise DataFault("a drop needs a codec", where=f"sink {ground.name}", remedy="codec: ndjson")
+    socket = run_folder(ground.state) / "signing.sock"
     exports = ground.state / "data" / "exports"
     return DropSink(
         ground.name,
         Path(options.directory) if options.directory else exports,
         ground.codec,
-        EngineSigner(ground.run / "signing.sock"),
+        EngineSigner(socket),
         _Clock(),
         exports / f".{safe(ground.name)}.memory",
         limits=Limits(

@@ -116,9 +116,12 @@ def test_the_forwarder_is_told_what_is_enabled_and_where_its_code_is(
     assert plain.codec is None
 
 
-def test_what_ships_writes_nothing_until_somebody_fetches_it() -> None:
+def test_what_ships_writes_nothing_until_somebody_wants_it() -> None:
     shipped = load(TOP / "config").sinks
-    assert [(sink.kind, sink.enabled) for sink in shipped.to] == [("drop", False)]
+    assert [(sink.kind, sink.enabled) for sink in shipped.to] == [
+        ("drop", False),
+        ("notice", False),
+    ]
 
 
 def test_the_manual_names_every_setting_of_a_sink() -> None:

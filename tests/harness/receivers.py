@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -72,7 +73,10 @@ def _environment() -> dict[str, str]:
 
 
 class Receiver(ABC):
-    """One receiver with mutual TLS.  Use as a context manager; folder keeps its files."""
+    """One receiver with mutual TLS, 1.3 and no other.  Use as a context manager; folder keeps its files."""
+
+    name: str
+    _version: tuple[str, str]
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder = folder
@@ -102,16 +106,28 @@ class Receiver(ABC):
                 return
         raise TimeoutError((self.folder / "receiver.log").read_text(errors="replace"))
 
-    def stop(self) -> None:
-        """In order, as an administrator would."""
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """In order, as an administrator would, or by another signal."""
         if self._process is not None:
-            self._process.terminate()
+            self._process.send_signal(number)
             try:
                 self._process.wait(10)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
             self._process = None
+
+    def version(self) -> str:
+        """What it calls itself."""
+        program, option = self._version
+        said = subprocess.run(
+            [f"{_program(program)}", option],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return " ".join(said.stdout.split("\n")[0].partition("(aka")[0].split()[:3])
 
     def received(self) -> list[dict[str, Any]]:
         """What it wrote so far."""
@@ -135,6 +151,9 @@ class Receiver(ABC):
 class Rsyslog(Receiver):
     """rsyslog 8 with imtcp over GnuTLS; the client's certificate must name "agent"."""
 
+    name = "rsyslog"
+    _version = ("rsyslogd", "-v")
+
     def _command(self) -> list[str]:
         config = self.folder / "rsyslog.conf"
         config.write_text(f"""
@@ -142,7 +161,7 @@ global(workDirectory="{self.folder}" maxMessageSize="64k"
   defaultNetstreamDriverCAFile="{self._authority.ca}"
   defaultNetstreamDriverCertFile="{self._leaf.cert}" defaultNetstreamDriverKeyFile="{self._leaf.key}")
 module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
-  PermittedPeer="agent")
+  PermittedPeer="agent" gnutlsPriorityString="NORMAL:-VERS-ALL:+VERS-TLS1.3")
 template(name="line" type="list" option.jsonf="on") {{
   property(outname="host" name="hostname" format="jsonf")
   property(outname="app" name="app-name" format="jsonf")
@@ -170,13 +189,16 @@ input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="all")
 class SyslogNg(Receiver):
     """syslog-ng 3 with its syslog() source over TLS; any client certificate of the authority."""
 
+    name = "syslog-ng"
+    _version = ("syslog-ng", "--version")
+
     def _command(self) -> list[str]:
         config = self.folder / "syslog-ng.conf"
         config.write_text(f"""@version: 3.38
 options {{ keep-hostname(yes); log-msg-size(65536); }};
 source s {{ syslog(ip(127.0.0.1) port({self.port}) transport("tls") flags(syslog-protocol)
   tls(key-file("{self._leaf.key}") cert-file("{self._leaf.cert}") ca-file("{self._authority.ca}")
-  peer-verify(required-trusted))); }};
+  peer-verify(required-trusted) ssl-options(no-sslv2, no-sslv3, no-tlsv1, no-tlsv11, no-tlsv12))); }};
 destination d {{ file("{self.lines}" template(
   "$(format-json host=$HOST app=$PROGRAM msgid=$MSGID pri=$PRI sd=$SDATA msg=$MESSAGE)\\n")); }};
 log {{ source(s); destination(d); }};

@@ -76,6 +76,7 @@ class Worker:
                     self.orders.settle(self._delivery.holding())
                 except SinkAway as fault:
                     self._ahead.clear()
+                    self._looked_ahead = 0  # what went before its turn may be lost, too
                     self.orders.fall_back()
                     self.orders.woken = True
                     wait = self._failed(str(fault))

@@ -31,6 +31,7 @@ _BURST_BYTES: Final = (
     64 * 1024
 )  # of one write: a receiver that ends loses no more than a few of them
 _POLL_SECS: Final = 0.01
+_SAID_BYTES: Final = 4096
 
 
 class Transport(Protocol):
@@ -161,10 +162,15 @@ class Stream:
 
     def _has_ended(self, connection: socket.socket) -> bool:
         """Whether the receiver has said that it reads no more.  A syslog receiver says nothing else."""
+        connection.settimeout(
+            0
+        )  # with another one Python waits for something to read, whatever the flags
         try:
-            return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
+            return connection.recv(_SAID_BYTES) == b""
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
+        finally:
+            connection.settimeout(SEND_SECS)
 
     def close(self) -> None:
         connection, self._socket = self._socket, None
@@ -228,16 +234,6 @@ class Tls(Stream):
         except OSError:
             plain.close()
             raise
-
-    def _has_ended(self, connection: socket.socket) -> bool:
-        assert isinstance(connection, ssl.SSLSocket)
-        connection.settimeout(0)
-        try:
-            return connection.recv(1) == b""
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return False
-        finally:
-            connection.settimeout(SEND_SECS)
 
     def _say_goodbye(self, connection: socket.socket) -> None:
         assert isinstance(connection, ssl.SSLSocket)

@@ -104,11 +104,10 @@ OWN = {
         "User=sentinair-fwd",
         "ProtectProc=invisible",
         "ProcSubset=pid",
-        "PrivateUsers=yes",
         "SupplementaryGroups=sentinair-read tty",
         "DeviceAllow=char-tty w",
         "DeviceAllow=char-hvc w",
-        "ReadWritePaths=-/var/lib/sentinair/data/exports -/run/sentinair/notice",
+        "ReadWritePaths=-/var/lib/sentinair/data/exports -/run/sentinair/notice -/run/sentinair/topics",
         "TasksMax=32",
         "MemoryMax=128M",
         "CPUQuota=30%",
@@ -140,7 +139,7 @@ def test_no_setting_is_given_twice_with_another_value(role: str) -> None:
 
 
 def test_no_role_that_listens_hides_who_connects() -> None:
-    for role in ("engine", "api"):
+    for role in ("engine", "api", "forwarder"):
         assert "PrivateUsers=yes" not in lines(SERVICES[role])
 
 

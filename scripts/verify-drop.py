@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -31,6 +32,9 @@ except ImportError:
         file=sys.stderr,
     )
     sys.exit(2)
+
+
+MAX_WHAT = 1000  # characters of one finding: some quote what strangers wrote
 
 
 class Unjudged(Exception):
@@ -119,7 +123,7 @@ class Drop:
         return min((one.seq for one in self.findings if one.seq is not None), default=None)
 
     def find(self, kind: str, where: str, what: str, seq: int | None = None) -> None:
-        self.findings.append(Finding(kind, where, what, seq))
+        self.findings.append(Finding(kind, where, what[:MAX_WHAT], seq))
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -137,8 +141,10 @@ BEAT_FORMAT = "sentinair drop heartbeat 1"
 SIGN_DOMAIN = b"sentinair drop 1\x00"
 EPOCH_DOMAIN = b"sentinair epoch 1\x00"
 BLOCK = 1 << 14  # bytes of a segment that a digest of its own stands for
-MAX_JSON = 16 << 20
+MAX_JSON = 1 << 20  # of a manifest: the engine signs no more than half of it
+MAX_ANCHORS = 1 << 20  # characters of a file of enrolment keys
 MAX_KEYS = 1 << 28
+MAX_CERTIFICATE = 1 << 14  # one line of them; the agent's have some 500 bytes
 SIGNED = b'{"signed":'
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 
@@ -153,10 +159,12 @@ def read_keys(path: str) -> dict[bytes, str]:
     keys = {}
     try:
         with open(path, encoding="utf-8") as file:
-            for words in (line.split(maxsplit=1) for line in file if not line.startswith("#")):
-                if words:
-                    key = base64.b64decode(words[0], validate=True)
-                    keys[key] = words[1].strip() if len(words) > 1 else ""
+            text = file.read(MAX_ANCHORS)  # a device has no end
+        lines = (line for line in text.splitlines() if not line.startswith("#"))
+        for words in (line.split(maxsplit=1) for line in lines):
+            if words:
+                key = base64.b64decode(words[0], validate=True)
+                keys[key] = words[1].strip() if len(words) > 1 else ""
     except (OSError, ValueError) as fault:
         raise Unjudged(f"{path}: no public key: {fault}") from fault
     if not keys or any(len(key) != 32 for key in keys):
@@ -172,6 +180,18 @@ def signed_by(key: bytes, signature: str, message: bytes) -> bool:
     return True
 
 
+def _refuse_hole(descriptor: int) -> None:
+    """Raise OSError for a sparse file: it may say that it has a million times what its disk holds, and take as long.
+
+    What the agent writes is text, in which no file system and no copy finds zeros to leave out.
+    """
+    size = os.fstat(descriptor).st_size
+    hole = os.lseek(descriptor, 0, os.SEEK_HOLE) if size else 0  # lseek(2): the end counts as one
+    if hole < size and not any(os.pread(descriptor, 512, hole)):
+        raise OSError(errno.EINVAL, "has a hole")
+    os.lseek(descriptor, 0, os.SEEK_SET)
+
+
 class Folder:
     """One look at one directory; what is wrong goes into drop."""
 
@@ -183,7 +203,7 @@ class Folder:
         self._sums: dict[str, str] = {}
         try:
             self._at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            self.names = sorted(os.listdir(self._at))
+            self.names = dict.fromkeys(sorted(os.listdir(self._at)))  # a set, in order
         except OSError as fault:
             raise Unjudged(f"{directory}: {fault.strerror}") from fault
 
@@ -204,11 +224,17 @@ class Folder:
         os.close(descriptor)
         return None
 
-    def read(self, name: str, limit: int) -> bytes | None:
-        """At most limit bytes of a plain file; None, with a finding: there is none to read."""
+    def plain(self, name: str) -> BinaryIO | None:
+        """As file(), with a finding."""
         file = self.file(name)
         if file is None:
             self.drop.find("foreign", name, "is no plain file")
+        return file
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """At most limit bytes of a plain file; None, with a finding: there is none to read."""
+        file = self.plain(name)
+        if file is None:
             return None
         with file:
             try:
@@ -218,7 +244,7 @@ class Folder:
                 return None
 
     def sha256(self, name: str) -> str | None:
-        """Of a plain file, read once; None: there is none.  A bad sector makes it fit nothing."""
+        """Of a plain file, read once; None: there is none.  A bad sector or a hole makes it fit nothing."""
         if name not in self._sums:
             file = self.file(name)
             if file is None:
@@ -226,6 +252,7 @@ class Folder:
             digest = hashlib.sha256()
             with file:
                 try:
+                    _refuse_hole(file.fileno())
                     while chunk := file.read(1 << 20):
                         digest.update(chunk)
                 except OSError:
@@ -239,13 +266,28 @@ class Folder:
         """All keys that lead back to an anchor."""
         for name in self.names:
             if name.endswith(".keys"):
-                raw = self.read(name, MAX_KEYS) or b""
-                whole = raw[: raw.rfind(b"\n") + 1]  # the last line may still be growing
-                chain, keys = self._walk(name, whole.splitlines())
+                file = self.plain(name)
+                if file is None:
+                    continue
+                with file:
+                    chain, keys = self._walk(name, self._lines(name, file))
                 if len(keys) > len(self.chains.get(chain, ())):
                     self.chains[chain] = keys
 
-    def _walk(self, name: str, lines: Sequence[bytes]) -> tuple[str, list[Key]]:
+    def _lines(self, name: str, file: BinaryIO) -> Iterator[bytes]:
+        """Whole lines: the last one may still be growing.  One that is too long ends them, with a finding."""
+        try:
+            while file.tell() < MAX_KEYS and (line := file.readline(MAX_CERTIFICATE)):
+                if line.endswith(b"\n"):
+                    yield line
+                elif len(line) == MAX_CERTIFICATE:
+                    what = f"has a line of more than {MAX_CERTIFICATE} bytes"
+                    self.drop.find("corrupted", name, what)
+                    return
+        except OSError as fault:
+            self.drop.find("corrupted", name, f"cannot be read: {fault.strerror}")
+
+    def _walk(self, name: str, lines: Iterable[bytes]) -> tuple[str, list[Key]]:
         chain, keys = "", list[Key]()
         for raw in lines:
             try:
@@ -386,6 +428,8 @@ def _judge_file(folder: Folder, name: str, said: Mapping[str, Any], why: str | N
 
 
 SEGMENT = re.compile(r"([^-.][^-]*-[^-]+(?:-events)?)-(\d+)-(\d+)(\.\d+)?\.[a-z]+")
+MAX_TAIL = 2 << 20  # of the whole part of a damaged segment: holds its last entry
+_GONE = "was taken away while it was judged"
 TEXT, NUMBER, LIST, MAYBE = (str,), (int,), (list,), (str, type(None))
 SAID = (
     *((name, TEXT) for name in ("host", "chain", "sink", "stream", "file", "sha256", "codec")),
@@ -458,7 +502,8 @@ def _damage(folder: Folder, said: Mapping[str, Any]) -> tuple[str, str, int]:
     """What is wrong with a segment, by its blocks, and the first seq in doubt."""
     good, lines, size, tail = 0, 0, 0, b""
     file = folder.file(said["file"])
-    assert file is not None
+    if file is None:
+        return "missing", _GONE, said["first"]
     with file:
         size = os.fstat(file.fileno()).st_size
         for digest in said["blocks"]:
@@ -470,7 +515,7 @@ def _damage(folder: Folder, said: Mapping[str, Any]) -> tuple[str, str, int]:
                 lines += block.count(b"\n") if size < said["bytes"] else 0
                 break
             good, lines = good + 1, lines + block.count(b"\n")
-            tail = (tail + block)[-MAX_JSON:]
+            tail = tail[-MAX_TAIL:] + block
     seq: int = said["first"]
     if said["count"] == said["last"] - seq + 1:
         seq = min(seq + lines, said["last"])
@@ -488,7 +533,7 @@ def _entries(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         for line in lines:
             entry = json.loads(line)
             yield int(entry["seq"]), bytes.fromhex(entry.get("link") or "")
-    except UNREADABLE:
+    except (*UNREADABLE, OSError):
         return
 
 
@@ -497,7 +542,9 @@ def _judge_links(folder: Folder, said: Mapping[str, Any]) -> None:
     if said["codec"] != "ndjson" or said["links"] is None:
         return
     file = folder.file(said["file"])
-    assert file is not None
+    if file is None:
+        folder.drop.find("missing", said["file"], _GONE, said["first"])
+        return
     digest, count, last = hashlib.sha256(), 0, said["first"] - 1
     with file:
         for seq, link in _entries(file):
@@ -755,13 +802,15 @@ def told(drop: Drop) -> list[str]:
 
 def read_known(path: str | None) -> dict[str, Known]:
     """Where the looks before ended; empty at the first.  Raises Unjudged."""
-    if path is None or not os.path.exists(path):
+    if path is None:
         return {}
     try:
         with open(path, encoding="utf-8") as file:
             held = json.load(file)
         return {name: Known(int(one[0]), str(one[1])) for name, one in held.items()}
-    except (OSError, ValueError, TypeError, IndexError, AttributeError) as fault:
+    except FileNotFoundError:
+        return {}
+    except (OSError, AttributeError, *UNREADABLE) as fault:
         raise Unjudged(f"{path}: cannot be read: {fault}") from fault
 
 

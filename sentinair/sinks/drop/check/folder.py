@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -22,8 +23,10 @@ BEAT_FORMAT = "sentinair drop heartbeat 1"
 SIGN_DOMAIN = b"sentinair drop 1\x00"
 EPOCH_DOMAIN = b"sentinair epoch 1\x00"
 BLOCK = 1 << 14  # bytes of a segment that a digest of its own stands for
-MAX_JSON = 16 << 20
+MAX_JSON = 1 << 20  # of a manifest: the engine signs no more than half of it
+MAX_ANCHORS = 1 << 20  # characters of a file of enrolment keys
 MAX_KEYS = 1 << 28
+MAX_CERTIFICATE = 1 << 14  # one line of them; the agent's have some 500 bytes
 SIGNED = b'{"signed":'
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)
 
@@ -38,10 +41,12 @@ def read_keys(path: str) -> dict[bytes, str]:
     keys = {}
     try:
         with open(path, encoding="utf-8") as file:
-            for words in (line.split(maxsplit=1) for line in file if not line.startswith("#")):
-                if words:
-                    key = base64.b64decode(words[0], validate=True)
-                    keys[key] = words[1].strip() if len(words) > 1 else ""
+            text = file.read(MAX_ANCHORS)  # a device has no end
+        lines = (line for line in text.splitlines() if not line.startswith("#"))
+        for words in (line.split(maxsplit=1) for line in lines):
+            if words:
+                key = base64.b64decode(words[0], validate=True)
+                keys[key] = words[1].strip() if len(words) > 1 else ""
     except (OSError, ValueError) as fault:
         raise Unjudged(f"{path}: no public key: {fault}") from fault
     if not keys or any(len(key) != 32 for key in keys):
@@ -57,6 +62,18 @@ def signed_by(key: bytes, signature: str, message: bytes) -> bool:
     return True
 
 
+def _refuse_hole(descriptor: int) -> None:
+    """Raise OSError for a sparse file: it may say that it has a million times what its disk holds, and take as long.
+
+    What the agent writes is text, in which no file system and no copy finds zeros to leave out.
+    """
+    size = os.fstat(descriptor).st_size
+    hole = os.lseek(descriptor, 0, os.SEEK_HOLE) if size else 0  # lseek(2): the end counts as one
+    if hole < size and not any(os.pread(descriptor, 512, hole)):
+        raise OSError(errno.EINVAL, "has a hole")
+    os.lseek(descriptor, 0, os.SEEK_SET)
+
+
 class Folder:
     """One look at one directory; what is wrong goes into drop."""
 
@@ -68,7 +85,7 @@ class Folder:
         self._sums: dict[str, str] = {}
         try:
             self._at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            self.names = sorted(os.listdir(self._at))
+            self.names = dict.fromkeys(sorted(os.listdir(self._at)))  # a set, in order
         except OSError as fault:
             raise Unjudged(f"{directory}: {fault.strerror}") from fault
 
@@ -89,11 +106,17 @@ class Folder:
         os.close(descriptor)
         return None
 
-    def read(self, name: str, limit: int) -> bytes | None:
-        """At most limit bytes of a plain file; None, with a finding: there is none to read."""
+    def plain(self, name: str) -> BinaryIO | None:
+        """As file(), with a finding."""
         file = self.file(name)
         if file is None:
             self.drop.find("foreign", name, "is no plain file")
+        return file
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        """At most limit bytes of a plain file; None, with a finding: there is none to read."""
+        file = self.plain(name)
+        if file is None:
             return None
         with file:
             try:
@@ -103,7 +126,7 @@ class Folder:
                 return None
 
     def sha256(self, name: str) -> str | None:
-        """Of a plain file, read once; None: there is none.  A bad sector makes it fit nothing."""
+        """Of a plain file, read once; None: there is none.  A bad sector or a hole makes it fit nothing."""
         if name not in self._sums:
             file = self.file(name)
             if file is None:
@@ -111,6 +134,7 @@ class Folder:
             digest = hashlib.sha256()
             with file:
                 try:
+                    _refuse_hole(file.fileno())
                     while chunk := file.read(1 << 20):
                         digest.update(chunk)
                 except OSError:
@@ -124,13 +148,28 @@ class Folder:
         """All keys that lead back to an anchor."""
         for name in self.names:
             if name.endswith(".keys"):
-                raw = self.read(name, MAX_KEYS) or b""
-                whole = raw[: raw.rfind(b"\n") + 1]  # the last line may still be growing
-                chain, keys = self._walk(name, whole.splitlines())
+                file = self.plain(name)
+                if file is None:
+                    continue
+                with file:
+                    chain, keys = self._walk(name, self._lines(name, file))
                 if len(keys) > len(self.chains.get(chain, ())):
                     self.chains[chain] = keys
 
-    def _walk(self, name: str, lines: Sequence[bytes]) -> tuple[str, list[Key]]:
+    def _lines(self, name: str, file: BinaryIO) -> Iterator[bytes]:
+        """Whole lines: the last one may still be growing.  One that is too long ends them, with a finding."""
+        try:
+            while file.tell() < MAX_KEYS and (line := file.readline(MAX_CERTIFICATE)):
+                if line.endswith(b"\n"):
+                    yield line
+                elif len(line) == MAX_CERTIFICATE:
+                    what = f"has a line of more than {MAX_CERTIFICATE} bytes"
+                    self.drop.find("corrupted", name, what)
+                    return
+        except OSError as fault:
+            self.drop.find("corrupted", name, f"cannot be read: {fault.strerror}")
+
+    def _walk(self, name: str, lines: Iterable[bytes]) -> tuple[str, list[Key]]:
         chain, keys = "", list[Key]()
         for raw in lines:
             try:

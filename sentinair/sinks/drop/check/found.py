@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["Drop", "Export", "Finding", "Known", "Line", "Signed", "Unjudged"]
 
+MAX_WHAT = 1000  # characters of one finding: some quote what strangers wrote
+
 
 class Unjudged(Exception):
     """The drop could not be looked at: no directory, no key."""
@@ -95,7 +97,7 @@ class Drop:
         return min((one.seq for one in self.findings if one.seq is not None), default=None)
 
     def find(self, kind: str, where: str, what: str, seq: int | None = None) -> None:
-        self.findings.append(Finding(kind, where, what, seq))
+        self.findings.append(Finding(kind, where, what[:MAX_WHAT], seq))
 
     def as_json(self) -> dict[str, object]:
         return {

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from sentinair.sinks.drop.check.exports import UNSIGNED
+from sentinair.sinks.drop.check.folder import UNREADABLE
 from sentinair.sinks.drop.check.found import Drop, Known, Unjudged
 from sentinair.sinks.drop.check.lines import judge
 
@@ -73,13 +74,15 @@ def told(drop: Drop) -> list[str]:
 
 def read_known(path: str | None) -> dict[str, Known]:
     """Where the looks before ended; empty at the first.  Raises Unjudged."""
-    if path is None or not os.path.exists(path):
+    if path is None:
         return {}
     try:
         with open(path, encoding="utf-8") as file:
             held = json.load(file)
         return {name: Known(int(one[0]), str(one[1])) for name, one in held.items()}
-    except (OSError, ValueError, TypeError, IndexError, AttributeError) as fault:
+    except FileNotFoundError:
+        return {}
+    except (OSError, AttributeError, *UNREADABLE) as fault:
         raise Unjudged(f"{path}: cannot be read: {fault}") from fault
 
 

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sentinair.sinks.drop.check.folder import BLOCK, MANIFEST_FORMAT, MAX_JSON, UNREADABLE, Folder
+from sentinair.sinks.drop.check.folder import BLOCK, MANIFEST_FORMAT, UNREADABLE, Folder
 from sentinair.sinks.drop.check.found import Signed
 
 __all__ = ["judge_segments", "manifests_of"]
 
 SEGMENT = re.compile(r"([^-.][^-]*-[^-]+(?:-events)?)-(\d+)-(\d+)(\.\d+)?\.[a-z]+")
+MAX_TAIL = 2 << 20  # of the whole part of a damaged segment: holds its last entry
+_GONE = "was taken away while it was judged"
 TEXT, NUMBER, LIST, MAYBE = (str,), (int,), (list,), (str, type(None))
 SAID = (
     *((name, TEXT) for name in ("host", "chain", "sink", "stream", "file", "sha256", "codec")),
@@ -87,7 +89,8 @@ def _damage(folder: Folder, said: Mapping[str, Any]) -> tuple[str, str, int]:
     """What is wrong with a segment, by its blocks, and the first seq in doubt."""
     good, lines, size, tail = 0, 0, 0, b""
     file = folder.file(said["file"])
-    assert file is not None
+    if file is None:
+        return "missing", _GONE, said["first"]
     with file:
         size = os.fstat(file.fileno()).st_size
         for digest in said["blocks"]:
@@ -99,7 +102,7 @@ def _damage(folder: Folder, said: Mapping[str, Any]) -> tuple[str, str, int]:
                 lines += block.count(b"\n") if size < said["bytes"] else 0
                 break
             good, lines = good + 1, lines + block.count(b"\n")
-            tail = (tail + block)[-MAX_JSON:]
+            tail = tail[-MAX_TAIL:] + block
     seq: int = said["first"]
     if said["count"] == said["last"] - seq + 1:
         seq = min(seq + lines, said["last"])
@@ -117,7 +120,7 @@ def _entries(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         for line in lines:
             entry = json.loads(line)
             yield int(entry["seq"]), bytes.fromhex(entry.get("link") or "")
-    except UNREADABLE:
+    except (*UNREADABLE, OSError):
         return
 
 
@@ -126,7 +129,9 @@ def _judge_links(folder: Folder, said: Mapping[str, Any]) -> None:
     if said["codec"] != "ndjson" or said["links"] is None:
         return
     file = folder.file(said["file"])
-    assert file is not None
+    if file is None:
+        folder.drop.find("missing", said["file"], _GONE, said["first"])
+        return
     digest, count, last = hashlib.sha256(), 0, said["first"] - 1
     with file:
         for seq, link in _entries(file):

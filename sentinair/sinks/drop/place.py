@@ -231,15 +231,21 @@ class Place:
         for name in left:
             self.remove(name)
 
-    def sizes(self) -> dict[str, int]:
-        """Names and sizes of the plain files."""
-        found = {}
+    def names(self, ending: str) -> Iterator[str]:
+        """All that end so, in no order."""
         with self._trying("read"), os.scandir(self.descriptor) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError):  # taken away meanwhile
-                    if entry.is_file(follow_symlinks=False):
-                        found[entry.name] = entry.stat(follow_symlinks=False).st_size
-        return found
+                if entry.name.endswith(ending):
+                    yield entry.name
+
+    def is_file(self, name: str) -> bool:
+        """Whether a plain file has this name."""
+        with self._trying("looked at"):
+            try:
+                found = os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+            return stat.S_ISREG(found.st_mode)
 
     @contextmanager
     def _trying(self, verb: str) -> Iterator[None]:

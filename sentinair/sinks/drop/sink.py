@@ -90,7 +90,6 @@ class DropSink:
         self._shelf: Shelf | None = None
         self._segments: dict[_Key, Segment] = {}
         self._caught_up: set[Stream] = set()
-        self._bytes = 0  # in the directory, as far as it is known
         self._spoke_mono_ns: int | None = None  # the last file
 
     @property
@@ -111,8 +110,7 @@ class DropSink:
         self._place = place = Place(self._directory, safe(self.name), mounted=self._mounted)
         place.tidy()
         self._finish_intent(place)
-        self._shelf = Shelf(place, self.name, self._memory.told.number)
-        self._bytes = sum(place.sizes().values())
+        self._shelf = Shelf(place, self._memory.told.manifest)
 
     def deliver(self, parcels: Sequence[Parcel]) -> None:
         with self._or_let_go():
@@ -222,10 +220,9 @@ class DropSink:
                 del self._segments[key]
                 place.sync()
                 self._finish_intent(place)
-                self._bytes += segment.bytes
                 if self._shelf is not None:
                     self._shelf.forget(lost)
-                    self._shelf.add(manifest, sha256_of(signed))
+                    self._shelf.add(manifest, sha256_of(signed), len(line_of(signed, seal)))
                 self._spoke_mono_ns = self._clock.mono_ns()
                 return
             self._memory.forget()
@@ -277,12 +274,9 @@ class DropSink:
 
     def _claimed(self, place: Place, coming: int) -> tuple[Loss, ...]:
         """What has to go so that the drop stays below its cap."""
-        if self._bytes + coming <= self._limits.cap_bytes or self._shelf is None:
+        if self._shelf is None:
             return ()
-        sizes = place.sizes()  # others may have taken files away; the new segment's is among them
-        self._bytes = sum(sizes.values()) - coming
-        over = self._bytes + coming - self._limits.cap_bytes
-        return tuple(self._shelf.claim(over, sizes, self._received))
+        return self._shelf.claim(place, coming, self._limits.cap_bytes, self._received)
 
     def _beat(self) -> None:
         """Say that all is well, and where it ends."""

@@ -22,50 +22,83 @@ MAX_GONE: Final = 500  # in one manifest, which must fit in one request to the e
 _MAX_MANIFEST: Final = 4 << 20
 
 
+_MAX_NAME: Final = 255  # bytes: NAME_MAX, limits.h
+_MAX_WORD: Final = 64  # of a chain id, or a digest in hex
+
+
 class _File(msgspec.Struct):
     signed: msgspec.Raw
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """One segment with its manifest, as far as it matters here."""
+
+    file: str
+    chain: str
+    stream: str
+    first: int
+    last: int
+    count: int
+    bytes: int  # of both
+    sha256: str  # of what its manifest signs
+    previous: str | None
 
 
 class Shelf:
     """What this sink put away and is still there, the oldest first.
 
     Strictly in this order they go: then a manifest that says what went is always younger than what follows the gone.
+    Nothing else in the directory counts, however large: others may write there.  A manifest is known to be ours by the
+    next one, which names it, and the last by the memory on this host; what lies before one that was taken away is the
+    far side's to take.
     """
 
-    def __init__(self, place: Place, sink: str, newest: int) -> None:
-        """Reads the manifests in place.  newest: number of the last one that was made.  Raises SinkAway."""
-        found: dict[int, tuple[Manifest, str]] = {}
-        for name in place.sizes():
-            if name.endswith(ENDING):
-                held = _read(place, name)
-                if held is not None and held[0].sink == sink and held[0].number <= newest:
-                    found[held[0].number] = held
-        self._kept = deque(found[number] for number in sorted(found))
+    def __init__(self, place: Place, last: str | None) -> None:
+        """Reads the manifests in place.  last: SHA-256 of what the last one signs.  Raises SinkAway."""
+        found: dict[str, _Kept] = {}
+        for name in place.names(ENDING):
+            held = _read(place, name)
+            if held is not None:
+                found[held.sha256] = held
+        self._kept = deque[_Kept]()
+        while last is not None and (one := found.pop(last, None)) is not None:
+            self._kept.appendleft(one)
+            last = one.previous
+        self._bytes = sum(one.bytes for one in self._kept)
 
-    def add(self, manifest: Manifest, sha256: str) -> None:
-        self._kept.append((msgspec.structs.replace(manifest, blocks=(), lost=()), sha256))
+    def add(self, manifest: Manifest, sha256: str, line_bytes: int) -> None:
+        """line_bytes: size of its file."""
+        one = _kept(manifest, sha256, line_bytes)
+        self._kept.append(one)
+        self._bytes += one.bytes
 
-    def claim(self, wanted: int, sizes: dict[str, int], received: Received) -> list[Loss]:
-        """The oldest that together free `wanted` bytes; sizes: of the files that are there."""
-        losses: list[Loss] = []
-        for said, sha256 in self._kept:
-            if wanted <= 0 or len(losses) >= MAX_GONE:
+    def claim(
+        self, place: Place, coming: int, cap_bytes: int, received: Received
+    ) -> tuple[Loss, ...]:
+        """What has to go before `coming` bytes more stay below the cap.  Raises SinkAway."""
+        if self._bytes + coming <= cap_bytes:
+            return ()
+        self._kept = deque(one for one in self._kept if place.is_file(one.file))
+        self._bytes = sum(one.bytes for one in self._kept)  # the far side took the others
+        over, losses = self._bytes + coming - cap_bytes, list[Loss]()
+        for one in self._kept:
+            if over <= 0 or len(losses) >= MAX_GONE:
                 break
-            if said.file not in sizes:
-                continue  # the far side took it
-            why = "cap, received" if said.last <= received(said.chain, said.stream) else "cap"
-            losses.append(Loss(said.file, said.first, said.last, said.count, sha256, why))
-            wanted -= sizes[said.file] + sizes.get(said.file + ENDING, 0)
-        return losses
+            why = "cap, received" if one.last <= received(one.chain, one.stream) else "cap"
+            losses.append(Loss(one.file, one.first, one.last, one.count, one.sha256, why))
+            over -= one.bytes
+        return tuple(losses)
 
     def forget(self, losses: tuple[Loss, ...]) -> None:
         """They are deleted, with all that went before them."""
-        if losses:
-            while self._kept and self._kept.popleft()[1] != losses[-1].manifest:
-                pass
+        while losses and self._kept:
+            gone = self._kept.popleft()
+            self._bytes -= gone.bytes
+            if gone.sha256 == losses[-1].manifest:
+                return
 
 
-def _read(place: Place, name: str) -> tuple[Manifest, str] | None:
+def _read(place: Place, name: str) -> _Kept | None:
     descriptor = place.open_file(name)
     if descriptor is None:
         return None
@@ -78,4 +111,21 @@ def _read(place: Place, name: str) -> tuple[Manifest, str] | None:
         said = msgspec.json.decode(signed, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return msgspec.structs.replace(said, blocks=(), lost=()), sha256_of(signed)
+    words = (said.chain, said.previous or "")
+    if len(said.file) > _MAX_NAME or any(len(word) > _MAX_WORD for word in words):
+        return None  # a stranger's, which would take memory
+    return _kept(said, sha256_of(signed), len(line))
+
+
+def _kept(said: Manifest, sha256: str, line_bytes: int) -> _Kept:
+    return _Kept(
+        said.file,
+        said.chain,
+        said.stream,
+        said.first,
+        said.last,
+        said.count,
+        said.bytes + line_bytes,
+        sha256,
+        said.previous,
+    )

@@ -226,6 +226,47 @@ def test_files_that_were_taken_over_and_away_are_not_lost(make: Make) -> None:
     assert station.sink.lost == 0
 
 
+def test_files_of_others_make_no_segment_go(make: Make) -> None:
+    """Neither a large export beside it, nor a file that says it is larger than any disk."""
+    station = make(Limits(segment_count=10, cap_bytes=1 << 20))
+    with (station.drop / "sentinair_alerts_1700000000.json").open("wb") as export:
+        export.write(bytes(2 << 20))
+        export.truncate(8 << 40)
+    station.send(40)
+    station.restart()
+    station.send(40)
+    assert station.sink.lost == 0
+    assert len(station.segments()) == 8
+
+
+def test_manifests_that_others_forged_claim_nothing(make: Make) -> None:
+    """They say they are the sink's own, the oldest, and of segments that are there."""
+    station = make(Limits(segment_count=10, cap_bytes=12_000))
+    station.send(60)
+    youngest = station.segments()[-1]
+    kept = youngest.with_name(f"{youngest.name}.manifest").read_bytes()
+    signed = kept[kept.index(b":") + 1 : kept.index(b',"seal":')]
+    said = msgspec.json.decode(signed, type=Manifest)
+    for number in range(20):
+        forged = msgspec.structs.replace(said, number=0, count=10**15 + number)
+        line = b'{"signed":%b,"seal":{}}' % msgspec.json.encode(forged)
+        (station.drop / f"forged-{number}.manifest").write_bytes(line)
+    station.restart()
+    station.send(60)
+    assert 0 < station.sink.lost < 120
+    assert (
+        youngest.name
+        in {
+            loss.file
+            for line in station.chain.signed
+            for loss in msgspec.json.decode(line, type=Manifest).lost
+        }
+        or youngest.exists()
+    )
+    seqs = station.seqs()
+    assert seqs == list(range(seqs[0], station.chain.head.seq + 1))
+
+
 def test_a_memory_that_is_none_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "memory").write_text("{")
     (tmp_path / "memory").chmod(0o600)

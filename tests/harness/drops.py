@@ -151,6 +151,9 @@ class Chain:
     def sign(self, signed: bytes, runs: Sequence[tuple[int, int]]) -> Seal:
         if self.away:
             raise SinkAway("the engine does not answer")
+        said = json.loads(signed)
+        if bool(runs) != (said.get("stream") == "record"):  # as drop_answers looks at them
+            raise SinkAway(f"the engine does not sign {runs} of {said.get('stream')}")
         self.signed.append(signed)
         ring = self.ring
         return Seal(ring.chain, ring.epoch, ring.public_key, ring.sign(SIGN_DOMAIN + signed))

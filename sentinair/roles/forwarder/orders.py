@@ -131,8 +131,8 @@ class Orders:
             if letter is not None:
                 self._letters.append(letter)
 
-    def settle(self, holding: Mapping[str, int]) -> None:
-        """What the sink may still lose (Sink.holding()) is not to be reported; all before it is."""
+    def settle(self, holding: Mapping[str, int]) -> bool:
+        """What the sink may still lose (Sink.holding()) is not to be reported; all before it is.  True: it is more."""
         at = self._position
         sure = Position(
             min(at.seq, holding.get("record", at.seq + 1) - 1),
@@ -142,6 +142,7 @@ class Orders:
             changed, self._sure = sure != self._sure, sure
         if changed or self._letters:
             self._on_change()
+        return changed
 
     def fall_back(self) -> None:
         """The sink went away: what it may have lost comes again."""

@@ -74,7 +74,8 @@ class DropSink:
         mounted: bool = False,
         received: Received = _nothing,
     ) -> None:
-        """memory: a file on this host only the forwarder may write.  complete: nothing is filtered out before deliver().
+        """memory: a file on this host only the forwarder may write.  complete: nothing is filtered out before deliver();
+        a segment where something is missing all the same does not say so.
         mounted: directory must be a mount point, so that nothing is written below it while the share is away.
 
         Raises DataFault, PermissionFault for a memory that cannot be used.
@@ -257,7 +258,7 @@ class DropSink:
             first=segment.first,
             last=segment.last,
             count=segment.count,
-            complete=self._complete,
+            complete=self._complete and self._follows(segment),
             late=segment.late,
             bytes=segment.bytes,
             sha256=segment.sha256,
@@ -269,6 +270,15 @@ class DropSink:
             links=segment.links,
             lost=lost,
         )
+
+    def _follows(self, segment: Segment) -> bool:
+        """Whether nothing was left out since the segment before: what could not be encoded is a hole all the same."""
+        head = self._memory.head(segment.chain, segment.stream)
+        gapless = segment.count == segment.last - segment.first + 1
+        if gapless and (segment.late or head is None or segment.first == head.last + 1):
+            return True
+        log.warning("drop %s: entries before %d are left out", self.name, segment.last)
+        return False
 
     def _claimed(self, place: Place, coming: int) -> tuple[Loss, ...]:
         """What has to go so that the drop stays below its cap."""
@@ -316,7 +326,8 @@ class DropSink:
     def _or_let_go(self) -> Iterator[None]:
         try:
             yield
-        except SinkAway:
+        except SinkAway as fault:
+            fault.undone = bool(self._segments)
             self._let_go()
             raise
 

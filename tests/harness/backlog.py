@@ -6,6 +6,8 @@ import json
 import os
 import sqlite3
 import time
+import zlib
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -83,6 +85,7 @@ class Arrived:
         self._skips = frozenset(skips)
         self.first, self.last, self.count, self.repeated = first, first - 1, 0, 0
         self.wrong: list[str] = []
+        self._event_sums = array("L")  # of the events so far
 
     def records(self, lines: Iterable[bytes]) -> Arrived:
         """Lines of NDJSON, or of the tests' own codec."""
@@ -145,11 +148,18 @@ class Arrived:
             seq = told["seq"]
             if seq <= self.last:
                 self.repeated += 1
+                self._same_event(seq, line)
                 continue
+            self._event_sums.append(zlib.crc32(line))
             if seq != self.last + 1 or told["stream"] != "event":
                 self.wrong.append(f"event {self.last + 1} is missing before {seq}")
             self.last, self.count = seq, self.count + 1
         return self
+
+    def _same_event(self, seq: int, line: bytes) -> None:
+        at = seq - self.first
+        if not 0 <= at < len(self._event_sums) or self._event_sums[at] != zlib.crc32(line):
+            self.wrong.append(f"event {seq} came again, and is another one")
 
     def _connected(self) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{self._database}?mode=ro", uri=True, timeout=5)

@@ -43,7 +43,7 @@ from sentinair.sinks.drop.manifest import (
 from sentinair.sinks.drop.memory import Intent, Memory
 from sentinair.sinks.drop.place import MAX_NAMES, Place, safe
 from sentinair.sinks.drop.segment import Limits, Segment
-from sentinair.sinks.drop.upkeep import ENDING, Received, Shelf
+from sentinair.sinks.drop.upkeep import ENDING, Received, Shelf, highest
 
 __all__ = ["DropSink"]
 
@@ -75,7 +75,7 @@ class DropSink:
         received: Received = _nothing,
     ) -> None:
         """memory: a file on this host only the forwarder may write.  complete: nothing is filtered out before deliver();
-        a segment where something is missing all the same does not say so.
+        what is missing all the same lies between two segments, where it is a finding.
         mounted: directory must be a mount point, so that nothing is written below it while the share is away.
 
         Raises DataFault, PermissionFault for a memory that cannot be used.
@@ -112,6 +112,8 @@ class DropSink:
         self._place = place = Place(self._directory, safe(self.name), mounted=self._mounted)
         place.tidy()
         self._finish_intent(place)
+        if not self._memory.told.number:  # it was set aside, or this is the first start
+            self._memory.told.number = highest(place, self.name)
         self._shelf = Shelf(place, self.name, self._memory.told.number)
         self._bytes = sum(place.sizes().values())
 
@@ -162,9 +164,10 @@ class DropSink:
             self._cut(key)
 
     def _fitting(self, key: _Key, entry: Entry) -> Segment | None:
-        """The open segment for entry; one of another chain is cut."""
+        """The open segment for entry; one of another chain is cut, and one that would get a hole and may have none."""
         segment = self._segments.get(key)
-        if segment is not None and not segment.fits(entry):
+        holed = segment is not None and self._complete and entry.seq > segment.last + 1
+        if segment is not None and (holed or not segment.fits(entry)):
             self._cut(key)
             return None
         return segment
@@ -258,7 +261,7 @@ class DropSink:
             first=segment.first,
             last=segment.last,
             count=segment.count,
-            complete=self._complete and self._follows(segment),
+            complete=self._complete,
             late=segment.late,
             bytes=segment.bytes,
             sha256=segment.sha256,
@@ -270,15 +273,6 @@ class DropSink:
             links=segment.links,
             lost=lost,
         )
-
-    def _follows(self, segment: Segment) -> bool:
-        """Whether nothing was left out since the segment before: what could not be encoded is a hole all the same."""
-        head = self._memory.head(segment.chain, segment.stream)
-        gapless = segment.count == segment.last - segment.first + 1
-        if gapless and (segment.late or head is None or segment.first == head.last + 1):
-            return True
-        log.warning("drop %s: entries before %d are left out", self.name, segment.last)
-        return False
 
     def _claimed(self, place: Place, coming: int) -> tuple[Loss, ...]:
         """What has to go so that the drop stays below its cap."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import stat
 import time
 import zlib
 from array import array
@@ -61,7 +62,7 @@ def lines_of(folder: Path, stream: str = "record", chain: str = "*") -> Iterator
     found = [
         path
         for path in folder.glob(f"*-{chain}{events}-*.ndjson")
-        if ("-events-" in path.name) == bool(events)
+        if ("-events-" in path.name) == bool(events) and stat.S_ISREG(path.lstat().st_mode)
     ]
     for path in sorted(found, key=_first_of):
         with path.open("rb") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from sentinair.roles.engine.drop_answers import DropAnswers
@@ -57,7 +58,7 @@ _OWN: Final = {
     "certificates asked for": Point(Call(EngineSigner, "certificates", True), most=1),
     "certificates written": Point(Call(sink_module, "lead_to", True)),
     "intent to be kept": Point(Call(Memory, "begin", False)),
-    "memory synced, not renamed": Point(Call(guarded.Path, "replace", False)),
+    "memory synced, not renamed": Point(Call(Path, "replace", False)),
     "memory renamed, directory not synced": Point(Call(guarded, "sync", False)),
     "intent kept": Point(Call(Memory, "begin", True)),
     "file to be renamed": Point(Call(place_module, "rename_new", False)),
@@ -110,5 +111,5 @@ POINTS: Final[dict[str, Point]] = _OWN | _ENGINE
 def armed(name: str, nth: int) -> None:
     """Called in the process that is to die."""
     if POINTS[name].quiet:
-        kind_module.Limits = functools.partial(Limits, quiet_ns=1)  # type: ignore[misc, assignment]
+        vars(kind_module)["Limits"] = functools.partial(Limits, quiet_ns=1)
     arm(POINTS[name].call, nth)

@@ -60,7 +60,9 @@ class Worker:
         self._looked_ahead = 0
         self._next_look = 0.0
         self._unread_times = 0  # one after the other
-        self._undone = 0  # times it went away with what it had taken, since it last had some delivered
+        self._undone = (
+            0  # times it went away with what it had taken, since it last had some delivered
+        )
         self.thread = threading.Thread(target=self._run, name=f"sink {orders.name}", daemon=True)
 
     def retry_secs(self, now_ns: int) -> float | None:

@@ -81,7 +81,7 @@ class Memory:
         """The new name; the last of them is written over once there are too many."""
         for number in range(1, _MAX_ASIDE + 1):
             aside = self.path.with_name(f"{self.path.name}.damaged-{number}")
-            if number == _MAX_ASIDE or not aside.is_symlink() and not aside.exists():
+            if number == _MAX_ASIDE or (not aside.is_symlink() and not aside.exists()):
                 break
         try:
             self.path.replace(aside)

@@ -91,7 +91,7 @@ def _totals(agent: Agent) -> dict[str, Any]:
 
 def _mean(before: dict[str, Any], after: dict[str, Any]) -> float:
     count = after["count"] - before["count"]
-    return round((after["sum"] - before["sum"]) / max(count, 1), 5)
+    return round(float(after["sum"] - before["sum"]) / max(int(count), 1), 5)
 
 
 def _p99(before: dict[str, Any], after: dict[str, Any]) -> float | None:

@@ -225,7 +225,9 @@ class Crashes:
     def _lost(self) -> int:
         """What the cap took, as the drop remembers: what says so in it has gone the same way."""
         memory = self.roles.state / "data" / "exports" / ".siem.memory"
-        return int(json.loads(memory.read_bytes())["lost"]) if memory.exists() else 0
+        return (
+            int(json.loads(memory.read_bytes().splitlines()[0])["lost"]) if memory.exists() else 0
+        )
 
     def _poisoned(self) -> set[int]:
         """Records that may have been refused."""

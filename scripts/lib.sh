@@ -107,7 +107,7 @@ provide() {
     ) || exit 1
 }
 
-# build_locked MODULE LOCK: what has no wheel, from its locked source and by the locked setuptools; false if it cannot be had.
+# build_locked MODULES LOCK: what has no wheel, from its locked source and by the locked setuptools; false if it cannot be had.
 build_locked() {
     "$venv/bin/python" -W ignore -c "import $1" 2>/dev/null && return
     (

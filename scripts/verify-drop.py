@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Judges a drop with the enrolment public key only.  This file and `cryptography` are all it needs.
+"""Judges a drop, and exports, with the enrolment public key only.  This file and `cryptography` are all it needs.
 
     python3 verify-drop.py DIR --public-key enrolment.pub [--known FILE] [--max-age SECS] [--json]
 
@@ -22,8 +22,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    print(  # noqa: T201
+        "verify-drop: needs cryptography, on Debian the package python3-cryptography",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 class Unjudged(Exception):
@@ -33,7 +40,7 @@ class Unjudged(Exception):
 class Finding(NamedTuple):
     """One thing that is not as it was written."""
 
-    kind: str  # missing, repeated, foreign, stale, cut, corrupted, misplaced or forged
+    kind: str  # missing, repeated, foreign, stale, cut, corrupted, misplaced, forged or unsigned
     where: str  # a file, or a chain
     what: str
     seq: int | None = None  # the lowest it puts in doubt
@@ -80,12 +87,25 @@ class Line:
 
 
 @dataclass
+class Export:
+    """An export that is what its manifest says."""
+
+    file: str
+    host: str
+    count: int
+    by: str  # who asked for it
+    writer: str  # who wrote it, and whose word its content is: "forwarder", or a person's command
+    unsigned: str | None  # why nobody signed for it; None: it is signed
+
+
+@dataclass
 class Drop:
     """The verdict."""
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
     ends: dict[str, Known] = field(default_factory=dict)  # by host and sink: for the next look
     made_ns: dict[str, int] = field(default_factory=dict)  # wall clock of the newest file of each
 
@@ -106,6 +126,7 @@ class Drop:
             "ok": self.ok,
             "first_bad": self.first_bad,
             "lines": [asdict(line) for line in self.lines],
+            "exports": [asdict(export) for export in self.exports],
             "findings": [one._asdict() for one in self.findings],
             "notes": self.notes,
         }
@@ -252,28 +273,32 @@ class Folder:
             if name.startswith(".") or not name.endswith(ending):
                 continue
             raw = self.read(name, MAX_JSON)
-            if raw is None:
-                continue
-            try:
-                text = raw.decode()
-                said, end = json.JSONDecoder().raw_decode(text, len(SIGNED))
-                seal = json.loads(text)["seal"]
-                signed = text[len(SIGNED) : end].encode()
-                if not raw.startswith(SIGNED) or said["format"] != form:
-                    raise ValueError("another format")
-                fault = self._fault_of(said, seal, signed)
-            except UNREADABLE as why:
-                self.drop.find("corrupted", name, f"cannot be read: {why}")
-                continue
-            if fault is None:
-                yield Signed(name, hashlib.sha256(signed).hexdigest(), said)
-            else:
-                self.drop.find(*fault[:1], name, fault[1])
+            signed = None if raw is None else self.opened(name, raw, form, SIGN_DOMAIN)
+            if signed is not None:
+                yield signed
+
+    def opened(self, name: str, raw: bytes, form: str, domain: bytes) -> Signed | None:
+        """What a sealed file says; None, with a finding: its seal is not good."""
+        try:
+            text = raw.decode()
+            said, end = json.JSONDecoder().raw_decode(text, len(SIGNED))
+            seal = json.loads(text)["seal"]
+            signed = text[len(SIGNED) : end].encode()
+            if not raw.startswith(SIGNED) or said["format"] != form:
+                raise ValueError("another format")
+            fault = self._fault_of(said, seal, domain + signed)
+        except UNREADABLE as why:
+            self.drop.find("corrupted", name, f"cannot be read: {why}")
+            return None
+        if fault is None:
+            return Signed(name, hashlib.sha256(signed).hexdigest(), said)
+        self.drop.find(*fault[:1], name, fault[1])
+        return None
 
     def _fault_of(
-        self, said: Mapping[str, Any], seal: Mapping[str, Any], signed: bytes
+        self, said: Mapping[str, Any], seal: Mapping[str, Any], message: bytes
     ) -> tuple[str, str] | None:
-        """Kind and text of what is wrong with a seal."""
+        """Kind and text of what is wrong with a seal over message."""
         chain, epoch = seal["chain"], int(seal["epoch"])
         keys = self.chains.get(chain)
         if keys is None:
@@ -282,13 +307,82 @@ class Folder:
             return "foreign", f"of host {said['host']!r}, chain {chain}, whose key was not given"
         if not 0 <= epoch < len(keys):
             return "missing", f"there is no certificate of epoch {epoch} of chain {chain}"
-        if not signed_by(keys[epoch].public, seal["signature"], SIGN_DOMAIN + signed):
+        if not signed_by(keys[epoch].public, seal["signature"], message):
             return "forged", "its seal is not made with its epoch's key over what it says"
-        last = said.get("last") if said.get("stream") == "record" else None
+        last = said.get("last") if said.get("stream") == "record" else said.get("head_seq")
         after = keys[epoch + 1].seq if epoch + 1 < len(keys) else None
         if said["chain"] == chain and after is not None and last is not None and last >= after:
             return "forged", f"the key of epoch {epoch} was destroyed before record {last} was made"
         return None
+
+
+EXPORT_FORMAT = "sentinair export 1"
+EXPORT_DOMAIN = b"sentinair export 1\x00"
+ENDING = ".manifest.json"
+UNSIGNED = "unsigned"
+EXPORT = re.compile(r"sentinair_(?:alerts|events)_\d+(?:-\d+)?(?:\.[a-z]+){1,2}")
+UNSEALED = b'{"unsigned":'
+
+
+def is_export(name: str) -> bool:
+    """Whether this is the name of an export, or of its manifest."""
+    return EXPORT.fullmatch(name.removesuffix(ENDING)) is not None
+
+
+def judge_export(directory: str, public_key: str, name: str) -> Drop:
+    """Judge one export, by its name in directory or its manifest's.  Raises Unjudged if there is no such directory or key."""
+    folder = Folder(directory, read_keys(public_key))
+    try:
+        folder.read_certificates()
+        _judge_one(folder, name.removesuffix(ENDING))
+    finally:
+        folder.close()
+    return folder.drop
+
+
+def judge_exports(folder: Folder) -> None:
+    """All of them, and whatever has the name of one."""
+    for name in sorted({one.removesuffix(ENDING) for one in folder.names if is_export(one)}):
+        _judge_one(folder, name)
+
+
+def _judge_one(folder: Folder, name: str) -> None:
+    manifest = name + ENDING
+    if manifest not in folder.names:
+        folder.drop.find("foreign", name, "no manifest names it")
+        return
+    raw = folder.read(manifest, MAX_JSON)
+    if raw is None:
+        return
+    try:
+        if raw.startswith(UNSEALED):
+            told = json.loads(raw)
+            why, said = str(told["unsigned"]), told["said"]
+            folder.drop.find(UNSIGNED, name, f"{why}; nobody vouches for it")
+        else:
+            signed = folder.opened(manifest, raw, EXPORT_FORMAT, EXPORT_DOMAIN)
+            if signed is None:
+                return
+            why, said = None, signed.said
+        _judge_file(folder, name, said, why)
+    except UNREADABLE as fault:
+        folder.drop.find("corrupted", manifest, f"cannot be read: {fault}")
+
+
+def _judge_file(folder: Folder, name: str, said: Mapping[str, Any], why: str | None) -> None:
+    file = said["exported"]
+    if file["file"] != name:
+        folder.drop.find("misplaced", name + ENDING, f"is the manifest of {file['file']}")
+        return
+    found = folder.sha256(name)
+    if found is None:
+        folder.drop.find("missing", name, f"{file['count']} entries")
+    elif found != file["sha256"]:
+        folder.drop.find("corrupted", name, "is not what its manifest says")
+    else:
+        writer = "forwarder" if said["writer"] == "forwarder" else str(said["by"])
+        one = Export(name, str(said["host"]), int(file["count"]), str(said["by"]), writer, why)
+        folder.drop.exports.append(one)
 
 
 SEGMENT = re.compile(r"([^-.][^-]*-[^-]+(?:-events)?)-(\d+)-(\d+)(\.\d+)?\.[a-z]+")
@@ -450,7 +544,7 @@ def judge(
     now_ns: int = 0,
     max_age_secs: int | None = None,
 ) -> Drop:
-    """Judge the drop in directory.
+    """Judge the drop in directory, and the exports beside it.
 
     public_key: a file of enrolment keys.  known: Drop.ends of the look before; with it a rolled back drop is found,
     and one that goes on in a new directory is accepted.  now_ns: wall clock, for max_age_secs: how long ago the newest
@@ -480,6 +574,11 @@ def judge(
         _judge_beats(folder, before)
         if max_age_secs is not None:
             _judge_age(folder.drop, now_ns - max_age_secs * 10**9)
+        judge_exports(folder)
+        if not (manifests or before or folder.drop.exports or folder.drop.findings):
+            if all(name.startswith(".") for name in folder.names):
+                raise Unjudged(f"{directory}: no segment is here yet: there is nothing to judge")
+            folder.drop.notes.append("no segment is here yet")
     finally:
         folder.close()
     return folder.drop
@@ -641,8 +740,16 @@ def told(drop: Drop) -> list[str]:
             f"{line.host} {line.chain} {line.stream} ({line.sink}): {line.first} to {line.last},"
             f" {line.entries} entries in {line.segments} segments{lost}"
         )
+    for one in drop.exports:
+        if one.unsigned is None:
+            word = (
+                "" if one.writer == "forwarder" else f", whose word for it was signed: {one.writer}"
+            )
+            lines.append(f"{one.host} {one.file}: {one.count} entries for {one.by}{word}")
     bad = "" if drop.first_bad is None else f", the first entry in doubt is {drop.first_bad}"
     lines.append("verified" if drop.ok else f"NOT VERIFIED: {len(drop.findings)} findings{bad}")
+    if drop.findings and all(one.kind == UNSIGNED for one in drop.findings):
+        lines[-1] = f"NOT PROVEN: {len(drop.findings)} unsigned; nothing else was found"
     return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
 
 

@@ -23,11 +23,12 @@ from sentinair.cli.options import (
 from sentinair.cli.output import emit, fields, short_id_chars, table
 from sentinair.cli.places import Places, pass_places
 from sentinair.cli.process_timeline import what_it_did
-from sentinair.cli.reading import find_alert, newest_alerts, reading
+from sentinair.cli.reading import find_alert, reading
 from sentinair.codecs.alert_json import render
 from sentinair.errors import DataFault, SentinairError
 from sentinair.ipc.control import call
 from sentinair.model.alert import SEVERITIES, STATUSES, Alert
+from sentinair.store.newest import newest_alerts
 from sentinair.store.read import AlertFilter
 
 __all__ = ["alerts"]

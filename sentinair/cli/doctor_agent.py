@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from sentinair.cli import sink_text, status_text
+from sentinair.cli import doctor_notice, sink_text, status_text
 from sentinair.cli.doctor_findings import Finding, fail, ok, warn
 from sentinair.cli.moments import ago, span
 from sentinair.cli.places import Places
@@ -129,6 +129,8 @@ def engine(places: Places) -> Iterator[Finding]:
             yield fail(_SEEN[name], evidence, "`sentinair status` says more")
     yield _rules(found.rules)
     yield from sink_text.findings(found.sinks)
+    forwarder = found.roles.get("forwarder", status_text.Role())
+    yield from doctor_notice.findings(places, forwarder.pid)
     if found.roles_separated:
         yield ok("roles", "each under its own user")
     else:

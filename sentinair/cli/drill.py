@@ -24,7 +24,7 @@ from sentinair.cli.moments import short
 from sentinair.cli.options import json_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
-from sentinair.cli.reading import newest_alerts, reading
+from sentinair.cli.reading import reading
 from sentinair.cli.suppressions import Counted, counted_now
 from sentinair.codecs.times import from_rfc3339
 from sentinair.detect.sigma.files import RulesRead, read_rules
@@ -33,6 +33,7 @@ from sentinair.errors import ConfigFault, SentinairError, UsageFault
 from sentinair.ipc.control import call
 from sentinair.model.text import shown
 from sentinair.settings.compiled import read_compiled
+from sentinair.store.newest import newest_alerts
 from sentinair.store.read import AlertFilter, Reader
 
 __all__ = ["drill"]

@@ -12,8 +12,8 @@ import msgspec
 
 from sentinair.cli.drill_plan import Planned
 from sentinair.cli.drill_score import Outcome, monitor_of
-from sentinair.cli.reading import newest_alerts
 from sentinair.errors import SentinairError
+from sentinair.store.newest import newest_alerts
 from sentinair.store.read import AlertFilter, Reader
 
 __all__ = ["Runner"]

@@ -16,11 +16,12 @@ from sentinair.cli.moments import offset, short
 from sentinair.cli.options import interval, json_option, limit_option, source_option
 from sentinair.cli.output import cut, emit, on_terminal, table, width
 from sentinair.cli.places import Places, pass_places
-from sentinair.cli.reading import newest_events, reading
+from sentinair.cli.reading import reading
 from sentinair.codecs.event_json import render
 from sentinair.model.event import KINDS
 from sentinair.store.access import is_claimed
 from sentinair.store.events import StoredEvent
+from sentinair.store.newest import newest_events
 from sentinair.store.read import EventFilter, Reader, StreamCount
 
 __all__ = ["events"]

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import os
-import socket
-import sys
-import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import click
 
-from sentinair import __version__
-from sentinair.cli.export_file import Written, as_file, as_stream
+from sentinair.cli.export_here import Told, to_folder, to_stdout
+from sentinair.cli.export_order import ordered
 from sentinair.cli.options import interval, json_option, limit_option, source_option
 from sentinair.cli.output import emit
 from sentinair.cli.places import Places, pass_places
-from sentinair.cli.reading import newest_alerts, newest_events
-from sentinair.errors import UsageFault
-from sentinair.model.alert import SEVERITIES, STATUSES, Alert
-from sentinair.model.entry import Entry
+from sentinair.errors import EngineAbsent, UsageFault
+from sentinair.model.alert import SEVERITIES, STATUSES
 from sentinair.model.event import KINDS
-from sentinair.model.ports import Codec
+from sentinair.model.export import FORMATS, Wanted, checked
 from sentinair.model.text import shown
-from sentinair.settings.registered import load, look_up
-from sentinair.store.access import open_as_reader
-from sentinair.store.events import StoredEvent
-from sentinair.store.outgoing import OutgoingReader, event_entry
-from sentinair.store.read import AlertFilter, EventFilter
 
 __all__ = ["export"]
 
-FORMATS: Final = ("json", "ndjson", "csv", "xml", "cef", "leef", "ecs", "ocsf")
-_ALERTS_ONLY: Final = frozenset(
-    {"json", "csv", "xml"}
-)  # the guide's files have no place for events
 _STDOUT: Final = "-"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -62,7 +46,6 @@ def _filters(command: _F) -> _F:
 @click.option(
     "--out",
     metavar="DIR|-",
-    required=True,
     help="Folder for the file, outside of the state, or - for standard output.",
 )
 @_filters
@@ -71,7 +54,7 @@ def _filters(command: _F) -> _F:
 def export(
     places: Places,
     form: str,
-    out: str,
+    out: str | None,
     of_events: bool,
     since_ns: int | None,
     until_ns: int | None,
@@ -82,99 +65,50 @@ def export(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Write alerts (or events) to one file, the newest first, and a manifest with its count and hash beside it.
+    """Write alerts (or events) to one file, the newest first, and a signed manifest beside it.
 
+    Without --out the forwarder writes it into data/exports of the state; Ctrl-C gives it up.
     The file has its name only once it is whole; no file is ever replaced.
     """
-    if of_events and form in _ALERTS_ONLY:
-        raise UsageFault(
-            f"{form} files hold alerts only",
-            remedy="for events take ndjson, cef, leef, ecs or ocsf",
+    wanted = checked(
+        Wanted(
+            codec=form,
+            what="events" if of_events else "alerts",
+            since_ns=since_ns,
+            until_ns=until_ns,
+            severity=severity,
+            status=status,
+            kind=kind,
+            source=source,
+            limit=limit,
         )
-    if kind and not of_events:
-        raise UsageFault("--kind chooses events", remedy="give --events too")
-    if (severity or status) and of_events:
-        raise UsageFault("--severity and --status choose alerts", remedy="leave --events away")
-    alerts = AlertFilter(
-        since_ns=since_ns, until_ns=until_ns, severity=severity, status=status, source=source
     )
-    events = EventFilter(since_ns, until_ns, kind, source)
-    if out != _STDOUT and Path(out).resolve().is_relative_to(places.state.resolve()):
-        raise UsageFault(
-            "the state is the agent's own, and it would take this for tampering",
-            where=shown(os.fsencode(out)),
-            remedy="give a folder outside of it",
-        )
-    codec = _codec(form)
-    with OutgoingReader(places.database, open_as_reader(places.database)) as reader:
-        whole = (
-            reader.count_events(events, None) if of_events else reader.count_alerts(alerts, None)
-        )
-        entries = _Entries(reader)
-        found = entries.events(events) if of_events else entries.alerts(alerts)
-        chosen = _watched(islice(found, limit or None), min(whole, limit or whole))
-        if out == _STDOUT:
-            as_stream(codec, chosen, sys.stdout.buffer, time.time_ns())
-            return
-        what = "events" if of_events else "alerts"
-        written = as_file(codec, chosen, Path(out), f"sentinair_{what}", time.time_ns())
-    _tell(written, as_json)
+    if out == _STDOUT:
+        to_stdout(places, wanted)
+        return
+    if out is not None:
+        folder = Path(out).resolve()
+        if folder.is_relative_to(places.state.resolve()):
+            raise UsageFault(
+                "the state is the agent's own, and it would take this for tampering",
+                where=shown(os.fsencode(out)),
+                remedy="give a folder outside of it, or leave --out away",
+            )
+        _tell(to_folder(places, wanted, folder, make=True), as_json)
+        return
+    try:
+        told = ordered(places, wanted)
+    except EngineAbsent:  # a stopped agent has no one else who could write there
+        told = to_folder(places, wanted, places.exports)
+    _tell(told, as_json)
 
 
-def _tell(written: Written, as_json: bool) -> None:
+def _tell(told: Told, as_json: bool) -> None:
     if as_json:
-        emit(written)
+        emit(told)
         return
-    click.echo(f"{written.count} in {shown(os.fsencode(written.file))}")
-    click.echo(f"SHA-256 {written.sha256}; {written.bytes} bytes, not signed")
-
-
-def _codec(form: str) -> Codec:
-    places = look_up("sentinair.codecs")
-    if form not in places:
-        raise UsageFault(f"no codec {form} is installed", remedy="install the agent again")
-    return cast(Callable[[], Codec], load(places[form]))()
-
-
-def _watched(entries: Iterable[Entry], whole: int) -> Iterator[Entry]:
-    """entries, with a bar on a terminal's standard error."""
-    if not sys.stderr.isatty():
-        yield from entries
-        return
-    with click.progressbar(entries, length=whole, label="exporting", file=sys.stderr) as bar:
-        yield from bar
-
-
-class _Entries:
-    """What is stored, as entries: an alert as it is now, under the record that last changed it."""
-
-    def __init__(self, reader: OutgoingReader) -> None:
-        self._reader = reader
-        self._host = shown(socket.gethostname())
-        self._chains = reader.chains()
-
-    def alerts(self, wanted: AlertFilter) -> Iterator[Entry]:
-        yield from map(self._alert, newest_alerts(self._reader, wanted))
-
-    def events(self, wanted: EventFilter) -> Iterator[Entry]:
-        yield from map(self._event, newest_events(self._reader, wanted))
-
-    def _alert(self, alert: Alert) -> Entry:
-        seq = alert.seq or 0
-        return Entry(
-            host=alert.host or self._host,
-            chain=self._chain(seq),
-            stream="record",
-            seq=seq,
-            kind="alert.raised" if alert.status == "open" else f"alert.{alert.status}",
-            time_ns=alert.time_ns,
-            version=__version__,
-            alert=alert,
-        )
-
-    def _event(self, stored: StoredEvent) -> Entry:
-        return event_entry(stored, self._host, self._chains[-1][1] if self._chains else "")
-
-    def _chain(self, seq: int) -> str:
-        at = bisect_right(self._chains, (seq, "g"))  # no chain id is greater than "g"
-        return self._chains[at - 1][1] if at else ""
+    click.echo(f"{told.count} in {told.file}")
+    word = "signed" if told.signed else f"unsigned: {told.why_unsigned}"
+    click.echo(f"SHA-256 {told.sha256}; {told.bytes} bytes, {word}")
+    if not told.readable:
+        click.echo("You may not read it: root may, and the group sentinair-read.", err=True)

@@ -36,6 +36,11 @@ class Places(msgspec.Struct, frozen=True):
     def control(self) -> Path:
         return self.run / "control.sock"
 
+    @property
+    def exports(self) -> Path:
+        """The forwarder's own folder."""
+        return self.state / "data" / "exports"
+
     def arguments(self) -> str:
         """The options that lead another call to the same places; "" for those of an installed agent."""
         words = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from sentinair.cli.places import Places
@@ -11,40 +10,16 @@ from sentinair.errors import UsageFault
 from sentinair.model.alert import Alert
 from sentinair.model.text import shown
 from sentinair.store.access import open_as_reader
-from sentinair.store.events import StoredEvent
-from sentinair.store.read import AlertFilter, Cursor, EventFilter, Reader
+from sentinair.store.read import Reader
 
-__all__ = ["find_alert", "newest_alerts", "newest_events", "reading"]
+__all__ = ["find_alert", "reading"]
 
-PAGE_ROWS: Final = 500  # of one look at the database: a look lasts milliseconds
 _ALERT_ID: Final = re.compile(r"[0-9a-f-]{1,36}")
 
 
 def reading(places: Places) -> Reader:
     """A reader of this state's database, to be used in a `with`.  Raises StorageFault, PermissionFault."""
     return Reader(places.database, open_as_reader(places.database))
-
-
-def newest_alerts(reader: Reader, wanted: AlertFilter) -> Iterator[Alert]:
-    """All alerts that match, the newest first, a page at a time."""
-    after: Cursor | None = None
-    while True:
-        page = reader.alerts(wanted, after, PAGE_ROWS)
-        yield from page.rows
-        after = page.next
-        if after is None:
-            return
-
-
-def newest_events(reader: Reader, wanted: EventFilter) -> Iterator[StoredEvent]:
-    """All events that match, the newest first, a page at a time."""
-    after: Cursor | None = None
-    while True:
-        page = reader.events(wanted, after, PAGE_ROWS)
-        yield from page.rows
-        after = page.next
-        if after is None:
-            return
 
 
 def find_alert(reader: Reader, prefix: str) -> Alert:

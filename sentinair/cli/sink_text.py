@@ -23,9 +23,12 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True):
     codec: str = "?"
     enabled: bool = True
     paused: bool = False
-    seq: int = 0
-    behind: int = 0  # records not yet there
+    seq: int = 0  # the last that cannot be lost any more
+    given: int = 0  # the last that was handed over
+    behind: int = 0  # records not handed over yet
+    unsure: int = 0  # handed over, and come again should they be lost there
     events_behind: int = 0
+    events_unsure: int = 0
     letters: int = 0  # dead letters kept
     state: str = "?"
     why: str = ""

@@ -90,10 +90,10 @@ def test(places: Places, ctx: click.Context, name: str, secs: int, as_json: bool
     while True:
         now = _named(_all(places), name)
         took = time.monotonic() - began
-        if now.seq >= seq or took > secs:
+        if now.given >= seq or took > secs:
             break
         time.sleep(LOOK_SECS)
-    arrived = now.seq >= seq
+    arrived = now.given >= seq
     if as_json:
         emit({"sink": name, "record": seq, "arrived": arrived, "secs": round(took, 2)})
     elif arrived:

@@ -54,11 +54,11 @@ def verify(
     max_age: int | None,
     as_json: bool,
 ) -> None:
-    """Prove that the record, or a drop for an offline SIEM, is as it was written.
+    """Prove that the record, a drop for an offline SIEM, or an export is as it was written.
 
-    Exit status 1 if it is not.
-    PATH: a state directory, a database file or the directory of a drop; without it, this agent's state. Needs the
-    enrolment public key only; one kept elsewhere proves more than the one beside the record.
+    Exit status 1 if it is not, or if nobody signed for it.
+    PATH: a state directory, a database file, the directory of a drop or of exports, or one export; without it, this
+    agent's state. Needs the enrolment public key only; one kept elsewhere proves more than the one beside the record.
     """
     if path is not None and is_drop(path):
         key = public_key or places.state / "keys" / ENROLMENT_FILE

@@ -11,6 +11,7 @@ import click
 from sentinair.cli.output import emit
 from sentinair.errors import StorageFault
 from sentinair.model.text import shown
+from sentinair.sinks.drop.check.exports import is_export, judge_export
 from sentinair.sinks.drop.check.found import Drop, Unjudged
 from sentinair.sinks.drop.check.lines import judge
 from sentinair.sinks.drop.check.program import read_known, told, write_known
@@ -20,14 +21,17 @@ __all__ = ["is_drop", "verify_drop"]
 
 
 def is_drop(path: Path) -> bool:
-    """Whether path is a directory that holds what only drops hold, and no ledger."""
+    """Whether path is a directory without a ledger and its keys: a drop, exports, or one that is still empty.
+
+    Or an export, or its manifest.
+    """
+    if is_export(path.name) and path.is_file():
+        return True
     try:
         names = os.listdir(path)
     except OSError:
         return False
-    return LEDGER not in names and any(
-        name.endswith((".manifest", ".keys", ".heartbeat")) for name in names
-    )
+    return LEDGER not in names and "keys" not in names
 
 
 def verify_drop(
@@ -37,17 +41,23 @@ def verify_drop(
     where = None if known is None else os.fspath(known)
     try:
         before = read_known(where)
-        drop = judge(
-            os.fspath(path),
-            os.fspath(public_key),
-            before,
-            now_ns=time.time_ns(),
-            max_age_secs=max_age_secs,
-        )
+        if path.is_dir():
+            drop = judge(
+                os.fspath(path),
+                os.fspath(public_key),
+                before,
+                now_ns=time.time_ns(),
+                max_age_secs=max_age_secs,
+            )
+        else:
+            drop = judge_export(os.fspath(path.parent), os.fspath(public_key), path.name)
         if where is not None and drop.ok:
             write_known(where, {**before, **drop.ends})
     except Unjudged as fault:
-        raise StorageFault(str(fault), remedy="give the key with --public-key FILE") from fault
+        remedy = "name a drop that has its first segment, or a state directory"
+        if not public_key.is_file():
+            remedy = "give the key with --public-key FILE"
+        raise StorageFault(str(fault), remedy=remedy) from fault
     if as_json:
         emit({"path": shown(os.fspath(path)), **drop.as_json()})
     else:

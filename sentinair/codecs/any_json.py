@@ -20,12 +20,17 @@ __all__ = ["harmless", "raw_of", "to_json"]
 
 _encode = msgspec.json.Encoder().encode
 
-# What shown() escapes, as it stands in UTF-8; the encoder has made escapes of C0 already.
-_UNSAFE: Final = re.compile(
-    rb"[\x7f\xc2\xd8\xe2\xef]"
-    rb"(?:(?<=\x7f)|(?<=\xc2)[\x80-\x9f]|(?<=\xd8)\x9c"
-    rb"|(?<=\xe2)(?:\x80[\x8b-\x8f\xa8-\xae]|\x81[\xa0-\xa9])|(?<=\xef)\xbb\xbf)"
+# What shown() escapes beyond ASCII, as it stands in UTF-8, by the byte it begins with: looking for that byte alone
+# costs next to nothing.  The encoder has made escapes of C0 already.
+_UNSAFE: Final = (
+    (0xC2, re.compile(rb"\xc2[\x80-\x9f]").search),
+    (0xD8, re.compile(rb"\xd8\x9c").search),
+    (0xE2, re.compile(rb"\xe2(?:\x80[\x8b-\x8f\xa8-\xae]|\x81[\xa0-\xa9])").search),
+    (0xEF, re.compile(rb"\xef\xbb\xbf").search),
 )
+# All escapes of JSON (RFC 8259, section 7) but those of harmless characters; or the second half of \\ and a letter.
+_ESCAPE: Final = re.compile(rb"\\[bfnrtu]").search
+_BACKSLASH, _DEL = b"\\\x7f"
 _LONE: Final = re.compile("([\ud800-\udc7f\udd00-\udfff]+)")
 _DEPTH: Final = 200  # jq 1.6 reads no more than 256 levels
 _BITS: Final = 14_284  # of 4,300 digits: sys.set_int_max_str_digits()
@@ -40,11 +45,8 @@ def to_json(value: object, longest: int | None = None) -> bytes:
         line = _encode(value)
     except (ValueError, OverflowError, RecursionError):
         return _encode(_safe(value, longest, 0))
-    if longest is None or len(line) <= longest:
-        if line.isascii() and b"\\" not in line and b"\x7f" not in line:  # nearly all
-            return line
-        if harmless(line):
-            return line
+    if (longest is None or len(line) <= longest) and harmless(line):
+        return line
     return _encode(_safe(value, longest, 0))
 
 
@@ -60,13 +62,15 @@ def raw_of(text: str) -> bytes:
 
 def harmless(line: bytes) -> bool:
     """Whether a line of JSON, as msgspec writes it, holds no character that shown() would escape."""
-    if line.isascii():
-        if b"\x7f" in line:
-            return False
-    elif _UNSAFE.search(line):
+    if _DEL in line:
         return False
-    # Of a backslash's escapes only \\ and \" are of harmless characters.
-    return b"\\" not in line or b"\\" not in line.replace(rb"\\", b"").replace(rb"\"", b"")
+    if not line.isascii():
+        for lead, search in _UNSAFE:
+            if lead in line and search(line):
+                return False
+    if _BACKSLASH not in line or _ESCAPE(line) is None:
+        return True
+    return _ESCAPE(line.replace(rb"\\", b"")) is None
 
 
 def _safe(value: object, longest: int | None, depth: int) -> Any:

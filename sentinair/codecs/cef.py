@@ -11,9 +11,10 @@ Source: OpenText, Implementing ArcSight CEF, document version 27; keys and lengt
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
-from sentinair.codecs.cef_usual import usual_alert
+from sentinair.codecs.cef_usual import UsualAlerts
 from sentinair.codecs.siem import (
     PRODUCT,
     SEVERITIES,
@@ -110,13 +111,14 @@ class CefCodec:
         if version not in (0, 1):
             raise UsageFault(f"CEF has no version {version}", remedy="choose 0 or 1")
         self._version = version
+        self._usual = UsualAlerts()
 
     def begin(self, time_ns: int) -> bytes:  # noqa: ARG002 — a file begins with nothing
         return b""
 
     def encode(self, entry: Entry) -> bytes:
         if entry.alert is not None and self._version == 0:
-            line = usual_alert(entry, entry.alert)
+            line = self._usual.line(entry, entry.alert)
             if line is not None:
                 return line
         return self.any_entry(entry)
@@ -132,12 +134,7 @@ class CefCodec:
             if self._version:
                 texts.append(entry.alert.techniques[0] if entry.alert.techniques else "")
         texts.append(words.message)
-        if are_plain(texts, limits, _PLAIN):
-            fields = [key + text for key, text in zip(keys, texts, strict=True) if text]
-        else:
-            whole = zip(keys, texts, limits, strict=True)
-            fields = [_field(*field) for field in whole if field[1]]
-        extension = "".join(fields)
+        extension = "".join(_fields(keys, texts, limits))
         severity = SEVERITIES.get(words.severity, "Unknown")
         version = _header(entry.version, _VERSION)
         event_class = _header(words.event_class, _CLASS)
@@ -189,6 +186,16 @@ def _header(text: str, limit: int) -> str:
     if not safe.isprintable():
         safe = shown(safe)
     return fitted(safe, text, limit).replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _fields(keys: Sequence[str], texts: Sequence[str], limits: Sequence[int]) -> list[str]:
+    """Each text that says something, behind its key.  A message of many words is often the only one to need care."""
+    if are_plain(texts, limits, _PLAIN):
+        return [key + text for key, text in zip(keys, texts, strict=True) if text]
+    if are_plain(texts[:-1], limits, _PLAIN):
+        fields = [key + text for key, text in zip(keys[:-1], texts[:-1], strict=True) if text]
+        return [*fields, _field(keys[-1], texts[-1], limits[-1])]
+    return [_field(*field) for field in zip(keys, texts, limits, strict=True) if field[1]]
 
 
 def _field(before: str, text: str, limit: int) -> str:

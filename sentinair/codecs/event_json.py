@@ -20,7 +20,7 @@ from sentinair.model.event import (
     action_names,
 )
 from sentinair.model.process import Parent, Process
-from sentinair.model.text import shown, shown_argv
+from sentinair.model.text import quoted, shown
 
 __all__ = ["put_bytes", "render", "render_process"]
 
@@ -43,9 +43,10 @@ def _put_argv(data: Data, argv: tuple[bytes, ...] | None) -> None:
         data["cmdline"] = data["argv"] = None
         return
     words = [shown(word) for word in argv]
-    data["cmdline"] = shown_argv(argv)
+    data["cmdline"] = quoted(words)
     data["argv"] = words
-    if any(word.encode() != raw for word, raw in zip(words, argv, strict=True)):
+    # What shown() changes gets longer: one look at all together tells.
+    if "".join(words).encode() != b"".join(argv):
         data["argv_hex"] = [raw.hex() for raw in argv]
 
 
@@ -64,8 +65,10 @@ def render_process(process: Process) -> Data:
     put_bytes(data, "cwd", process.cwd)
     data["uid"] = process.uid
     data["auid"] = process.auid
-    for flag in ("deleted", "memfd", "masked", "exited"):
-        data[flag] = getattr(process, flag)
+    data["deleted"] = process.deleted
+    data["memfd"] = process.memfd
+    data["masked"] = process.masked
+    data["exited"] = process.exited
     data["parents"] = [_parent(parent) for parent in process.parents]
     return data
 

@@ -74,6 +74,26 @@ class Role(msgspec.Struct, frozen=True):
     heard_secs_ago: float | None = None
 
 
+class Sink(msgspec.Struct, frozen=True):
+    """Counts are of this life of the forwarder; behind, unsure: entries."""
+
+    name: str
+    enabled: bool = False
+    paused: bool = False
+    state: str | None = None
+    behind: int | None = None
+    unsure: int | None = None
+    events_behind: int | None = None
+    events_unsure: int | None = None
+    letters: int | None = None
+    delivered: int | None = None
+    left_out: int | None = None
+    refused: int | None = None
+    failed: int | None = None
+    latency_secs: float | None = None
+    last_success: str | None = None  # RFC 3339
+
+
 class Rules(msgspec.Struct, frozen=True):
     loaded: int | None = None
     refused_count: int | None = None
@@ -90,6 +110,7 @@ class Told(msgspec.Struct, frozen=True):
     ledger: Ledger = Ledger()
     roles: dict[str, Role] = {}
     rules: Rules = Rules()
+    sinks: tuple[Sink, ...] = ()
     totals: Totals = Totals()
     waiting: int | None = None
     not_writing: str | None = None

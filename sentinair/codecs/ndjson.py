@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,7 +14,8 @@ from sentinair.model.entry import Entry
 
 __all__ = ["NdjsonCodec"]
 
-_encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
+_KEPT_BYTES: Final = 1 << 16
 
 
 class _Line(msgspec.Struct, frozen=True, gc=False):
@@ -33,7 +34,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
 class NdjsonCodec:
     """The full record: host chain stream seq kind time version link, and the alert as the API shows it or the data.
 
-    longest: texts of more characters are cut (cut.fit()), at least 60; None: nothing is.
+    longest: texts of more characters are cut (cut.fit()), at least 60; None: nothing is.  Not thread-safe.
     """
 
     name = "ndjson"
@@ -42,14 +43,16 @@ class NdjsonCodec:
 
     def __init__(self, *, longest: int | None = None) -> None:
         self._longest = longest
+        # Lines are written here first: one that grows while it is written takes a sixth longer.
+        self._buffer = bytearray()
 
     def begin(self, time_ns: int) -> bytes:  # noqa: ARG002 -- a codec's
         return b""
 
     def encode(self, entry: Entry) -> bytes:
-        alert = entry.alert
+        alert, buffer = entry.alert, self._buffer
         try:
-            line = _encode(
+            _encode_into(
                 _Line(
                     entry.host,
                     entry.chain,
@@ -61,16 +64,16 @@ class NdjsonCodec:
                     entry.link,
                     UNSET if alert is None else shape(alert),
                     entry.data if alert is None or entry.data else UNSET,
-                )
+                ),
+                buffer,
             )
         except (ValueError, OverflowError, RecursionError):  # times outside years 1 to 9999 as well
             return to_json(_shape(entry), self._longest)
-        if self._longest is None:
-            # As to_json() looks; a fifth faster without the calls.
-            if line.isascii() and b"\\" not in line and b"\x7f" not in line:
-                return line
-            if harmless(line):
-                return line
+        line = bytes(buffer)
+        if len(line) > _KEPT_BYTES:
+            self._buffer = bytearray()
+        if self._longest is None and harmless(line):
+            return line
         return to_json(_shape(entry), self._longest)
 
     def between(self) -> bytes:

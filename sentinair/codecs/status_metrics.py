@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from sentinair.codecs.metrics_told import Histogram, Told, told
+from sentinair.codecs.metrics_told import Histogram, Sink, Told, told
 from sentinair.codecs.prometheus import Family, Sample
 from sentinair.codecs.times import from_rfc3339
+from sentinair.model.delivery import SINK_STATES
 
 __all__ = ["METRICS", "Metric", "families"]
 
@@ -108,6 +109,35 @@ def _heard(found: Told) -> list[Sample]:
     ]
 
 
+def _sinks(what: Callable[[Sink], float | None], **labels: str) -> Callable[[Told], list[Sample]]:
+    """One figure of each sink that is to work."""
+    return lambda found: [
+        Sample(value, {"sink": one.name} | labels)
+        for one in found.sinks
+        if one.enabled and (value := what(one)) is not None
+    ]
+
+
+def _entries(
+    records: Callable[[Sink], int | None], events: Callable[[Sink], int | None]
+) -> Callable[[Told], list[Sample]]:
+    by_stream = (_sinks(records, stream="record"), _sinks(events, stream="event"))
+    return lambda found: [sample for one in by_stream for sample in one(found)]
+
+
+def _sink_states(found: Told) -> list[Sample]:
+    return [
+        Sample(one.state == state, {"sink": one.name, "state": state})
+        for one in found.sinks
+        if one.enabled and one.state is not None
+        for state in SINK_STATES
+    ]
+
+
+def _sink_success(one: Sink) -> float | None:
+    return next((sample.value for sample in _moment(one.last_success)), None)
+
+
 def _histogram(spread: Histogram | None) -> list[Sample]:
     if spread is None:
         return []
@@ -172,6 +202,26 @@ METRICS: Final[tuple[Metric, ...]] = (
            lambda t: _one(t.ledger.seq)),
     Metric("sentinair_checkpoint_timestamp_seconds", "gauge", "When the ledger was last signed.",
            lambda t: _moment(t.ledger.last_checkpoint)),
+    Metric("sentinair_sink_behind", "gauge", "Entries not yet handed over to a sink.",
+           _entries(lambda s: s.behind, lambda s: s.events_behind)),
+    Metric("sentinair_sink_unsure", "gauge",
+           "Entries handed over that may still be lost there: they come again if they are. With those behind: the lag of its cursor.",
+           _entries(lambda s: s.unsure, lambda s: s.events_unsure)),
+    Metric("sentinair_sink_state", "gauge", "1 for the state a sink is in: healthy, degraded, stale or unhealthy.",
+           _sink_states),
+    Metric("sentinair_sink_paused", "gauge", "1 while a person has paused a sink.", _sinks(lambda s: s.paused)),
+    Metric("sentinair_sink_dead_letters", "gauge", "Entries a sink would not take; `sentinair sinks replay` tries them again.",
+           _sinks(lambda s: s.letters)),
+    Metric("sentinair_sink_delivered_total", "counter", "Entries delivered since the forwarder started.",
+           _sinks(lambda s: s.delivered)),
+    Metric("sentinair_sink_left_out_total", "counter", "Entries that a sink's own filter left out.",
+           _sinks(lambda s: s.left_out)),
+    Metric("sentinair_sink_refused_total", "counter", "Entries that became dead letters.", _sinks(lambda s: s.refused)),
+    Metric("sentinair_sink_failures_total", "counter", "Deliveries that did not work, and were tried again.",
+           _sinks(lambda s: s.failed)),
+    Metric("sentinair_sink_latency_seconds", "gauge", "How long the last delivery took.", _sinks(lambda s: s.latency_secs)),
+    Metric("sentinair_sink_last_success_timestamp_seconds", "gauge", "When a delivery last worked.",
+           _sinks(_sink_success)),
     Metric("sentinair_rules_loaded", "gauge", "Rules that judge.", lambda t: _one(t.rules.loaded)),
     Metric("sentinair_rules_refused", "gauge", "Faults in rule files that keep them from being read.",
            lambda t: _one(t.rules.refused_count)),

@@ -232,8 +232,10 @@ def _host(host: str) -> str:
 
 
 def _short(host: str) -> str:
+    """_host() without its domain, ending in a letter or digit: rsyslog 8.2302 takes any other for the tag."""
     token = _host(host)
-    return token if _IPV4.fullmatch(token) else token.partition(".")[0][:64] or "-"
+    name = token if _IPV4.fullmatch(token) else token.partition(".")[0][:64]
+    return name.rstrip("._-") or "unknown"
 
 
 def _value(text: str, most: int) -> str:

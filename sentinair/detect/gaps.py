@@ -13,6 +13,7 @@ from sentinair.model.event import (
     ATTRIB,
     CREATE,
     DELETE,
+    GAP_REASONS,
     RENAME,
     WRITE,
     FileEvent,
@@ -29,15 +30,6 @@ ALTERED: Final = "sentinair-record-altered"
 LOST: Final = "sentinair-events-lost"
 OWN_STATE: Final = "sentinair-own-state-changed"
 _CHANGES: Final = CREATE | WRITE | ATTRIB | RENAME | DELETE
-# What the reason of a GapEvent means, for a person.
-_REASONS: Final = {
-    "overflow": "the kernel's queue was full",
-    "enobufs": "the kernel's socket buffer was full",
-    "lane_full": "the sender's own queue was full",
-    "sender_death": "the process that collects events ended and was started again",
-    "mark_failed": "a file system could not be watched",
-    "restart": "the agent was not running",
-}
 _SEVERITY: Final = {"restart": "low"}  # stopping and starting the agent is ordinary work
 _START_SLACK: Final = (
     2  # ticks between a fork event and the kernel's own start time of the same process
@@ -147,7 +139,7 @@ def _altered(event: TamperEvent) -> Detection:
 
 
 def _lost(event: GapEvent) -> Detection:
-    reason = _REASONS.get(event.reason, event.reason)
+    reason = GAP_REASONS.get(event.reason, event.reason)
     count = "an unknown number of events" if event.lost is None else f"{event.lost} events"
     source = shown(event.source)
     matches = [Match("source", source, "any gap"), Match("reason", shown(event.reason), "any gap")]

@@ -23,22 +23,20 @@ from sentinair.ipc.messages import (
     AskHash,
     AskInventory,
     AskRescan,
-    AskSink,
+    ExportWord,
+    ForForwarder,
     Health,
     Hello,
     Own,
     SinkReport,
-    SinksKept,
-    Wake,
     Welcome,
     decode_from_engine,
     encode,
 )
 
-__all__ = ["RETRY_SECS", "Ask", "ForForwarder", "Link"]
+__all__ = ["RETRY_SECS", "Ask", "Link"]
 
 Ask = AskRescan | AskInventory | AskHash | Own
-ForForwarder = Wake | SinksKept | AskSink
 RETRY_SECS: Final = 0.2
 IN_FLIGHT_BYTES: Final = (
     4 << 20
@@ -86,7 +84,7 @@ class Link:
         """poll(2) events the caller should wait for."""
         return select.POLLIN | (select.POLLOUT if self._out else 0)
 
-    def tell(self, message: Health | SinkReport) -> None:
+    def tell(self, message: Health | SinkReport | ExportWord) -> None:
         """Queue a message; dropped while not connected, since the next one says the same."""
         if self._welcomed:
             self._out += frame(encode(message))
@@ -160,11 +158,11 @@ class Link:
                 self._on_welcome(welcome)
             case Ack(committed):
                 self._commit(committed)
-            case Wake() | SinksKept() | AskSink() as word:
+            case AskRescan() | AskInventory() | AskHash() | Own() as ask:
+                self._on_ask(ask)
+            case word:
                 if self._on_sinks is not None:
                     self._on_sinks(word)
-            case ask:
-                self._on_ask(ask)
 
     def _commit(self, committed: dict[str, int]) -> None:
         for lane in self._lanes:

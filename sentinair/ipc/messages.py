@@ -16,17 +16,22 @@ from sentinair.model.delivery import (
     SinkName,
 )
 from sentinair.model.event import Observation
+from sentinair.model.export import Exported, Wanted
 from sentinair.model.ports import Probe
 from sentinair.model.process import FileId, Int64, Process
 
 __all__ = [
     "VERSION",
     "Ack",
+    "AskExport",
     "AskHash",
     "AskInventory",
     "AskRescan",
     "AskSink",
     "Batch",
+    "ExportWord",
+    "ForForwarder",
+    "GiveUpExport",
     "Health",
     "Hello",
     "KeptSink",
@@ -91,6 +96,9 @@ class SinkWord(msgspec.Struct, frozen=True, array_like=True):
     delivered: Annotated[
         tuple[Key, ...], msgspec.Meta(max_length=256)
     ]  # dead letters that were delivered after all
+    given: Position | None = (
+        None  # all up to it is with the sink, but behind position may be lost there; None: position
+    )
 
 
 class SinkReport(msgspec.Struct, frozen=True, array_like=True, tag="sinks"):
@@ -98,6 +106,34 @@ class SinkReport(msgspec.Struct, frozen=True, array_like=True, tag="sinks"):
 
     number: Count  # 1, 2, … in one life of the forwarder
     words: Annotated[tuple[SinkWord, ...], msgspec.Meta(max_length=256)]
+
+
+ExportId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}\Z")]
+
+
+class ExportWord(msgspec.Struct, frozen=True, array_like=True, tag="exporting"):
+    """How far one export is; sent while it goes on, at most five times a second, and at its end."""
+
+    id: ExportId
+    state: Literal["waiting", "running", "done", "failed"]
+    count: Count = 0  # entries written
+    whole: Count | None = None  # entries there are; None: not known
+    why: Annotated[str, msgspec.Meta(max_length=1000)] = ""  # it failed; escaped
+    exported: Exported | None = None  # of one that is done
+
+
+class AskExport(msgspec.Struct, frozen=True, array_like=True, tag="export"):
+    """Write what a person wants into data/exports."""
+
+    id: ExportId
+    wanted: Wanted
+    begun: bool = False  # this forwarder, or one before it, has begun it
+
+
+class GiveUpExport(msgspec.Struct, frozen=True, array_like=True, tag="give up"):
+    """The person wants it no more."""
+
+    id: ExportId
 
 
 class KeptSink(msgspec.Struct, frozen=True, array_like=True):
@@ -118,6 +154,9 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     ]  # (pid, start) of our roles: their writes under the state are dropped
     chain: str = ""  # for the forwarder: id of the chain that events belong to now
     sinks: tuple[KeptSink, ...] = ()  # for the forwarder
+    exports: tuple[
+        AskExport, ...
+    ] = ()  # for the forwarder: all that is not finished, and nothing else is wanted
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, tag="own"):
@@ -174,8 +213,9 @@ class AskSink(msgspec.Struct, frozen=True, array_like=True, tag="sink"):
     seq: int = 0  # with "back": go on after this record
 
 
-FromSender = Hello | Batch | Health | SinkReport
-FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash | Own | Wake | SinksKept | AskSink
+FromSender = Hello | Batch | Health | SinkReport | ExportWord
+ForForwarder = Wake | SinksKept | AskSink | AskExport | GiveUpExport
+FromEngine = Welcome | Ack | AskRescan | AskInventory | AskHash | Own | ForForwarder
 
 _sender: Final[msgspec.msgpack.Decoder[FromSender]] = msgspec.msgpack.Decoder(FromSender)
 _engine: Final[msgspec.msgpack.Decoder[FromEngine]] = msgspec.msgpack.Decoder(FromEngine)

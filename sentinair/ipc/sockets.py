@@ -61,8 +61,10 @@ def listen(path: Path, *, mode: int = 0o600, gid: int | None = None) -> socket.s
     server = socket.socket(
         socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
     )
-    before = os.umask(0o177)
     try:
+        # bind(2) gives the file the mode of the socket, less the umask (unix_bind() in af_unix.c); to change the umask
+        # for a moment would change it for other threads, too.
+        os.fchmod(server.fileno(), 0o600)
         server.bind(os.fspath(path))
     except OSError as fault:
         server.close()
@@ -71,8 +73,6 @@ def listen(path: Path, *, mode: int = 0o600, gid: int | None = None) -> socket.s
             where=os.fspath(path),
             remedy="a path of at most 107 bytes on a writable disk is needed",
         ) from fault
-    finally:
-        os.umask(before)
     if gid is not None:
         os.chown(path, -1, gid)
     os.chmod(path, mode)

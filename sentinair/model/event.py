@@ -17,6 +17,7 @@ __all__ = [
     "ATTRIB",
     "CREATE",
     "DELETE",
+    "GAP_REASONS",
     "KINDS",
     "OPEN",
     "RENAME",
@@ -114,13 +115,24 @@ class GapEvent(Event, frozen=True, array_like=True, kw_only=True, tag="gap"):
 
     gap_id: bytes  # 8 random bytes, made by who noticed
     source: str  # "fanotify", "inotify", "cnproc", a lane ("sensor/bulk"), or a sender ("sensor")
-    reason: str  # overflow | enobufs | lane_full | sender_death | restart | mark_failed
+    reason: str  # of GAP_REASONS
     lost: Int64 | None  # None: cannot be counted
     since_ns: Int64  # the interval in which events were lost, wall clock
     until_ns: Int64
     lane: str | None = None  # with first and last: the hole in that lane's seq
     first: Int64 | None = None
     last: Int64 | None = None
+
+
+GAP_REASONS: Final = {
+    "overflow": "the kernel's queue was full",
+    "enobufs": "the kernel's socket buffer was full",
+    "lane_full": "the sender's own queue was full",
+    "sender_death": "the process that collects events ended and was started again",
+    "mark_failed": "a file system could not be watched",
+    "restart": "the agent was not running",
+}
+"""What the reason of a GapEvent means, for a person."""
 
 
 class HashEvent(Event, frozen=True, array_like=True, kw_only=True, tag="hash"):

@@ -15,6 +15,7 @@ __all__ = [
     "Clock",
     "Codec",
     "Detector",
+    "Flushes",
     "FromRules",
     "Keeper",
     "Probe",
@@ -154,6 +155,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Lets go of everything; raises nothing."""
+        ...
+
+
+@runtime_checkable
+class Flushes(Protocol):
+    """What a Sink may do besides."""
+
+    def flush(self) -> None:
+        """A person waits for it: put away now what is held.  Raises SinkAway."""
         ...
 
 

@@ -44,6 +44,7 @@ RECORD_KINDS: Final = (
     "drill.started",
     "drill.ended",
     "manifest.signed",
+    "export.signed",
     "sink.refused",
     "sink.replayed",
     "sink.paused",

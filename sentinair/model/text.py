@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["shown", "shown_argv"]
+__all__ = ["quoted", "shown", "shown_argv"]
 
 # C0, DEL, C1, and the bidi and zero-width marks that make text lie about itself (Unicode TR 36, section 2.10).
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+_APART = re.compile("[ '\"$`]")
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -33,9 +36,14 @@ def shown(raw: bytes | str) -> str:
 
 def shown_argv(argv: tuple[bytes, ...]) -> str:
     """An argument vector as one command line; arguments with spaces or quotes are quoted so that they stay apart."""
-    words = []
-    for raw in argv:
-        word = shown(raw)
-        plain = word and not any(c in word for c in " '\"$`")
-        words.append(word if plain else "'" + word.replace("'", "'\\''") + "'")
-    return " ".join(words)
+    return quoted([shown(raw) for raw in argv])
+
+
+def quoted(words: Sequence[str]) -> str:
+    """shown_argv() of arguments that are safe text already."""
+    return " ".join(
+        [
+            word if word and not _APART.search(word) else "'" + word.replace("'", "'\\''") + "'"
+            for word in words
+        ]
+    )

@@ -32,7 +32,7 @@ QUEUE_LIMIT: Final = Path("/proc/sys/fs/fanotify/max_queued_events")
 
 
 def make_state(state: Path, *, separated: bool) -> None:
-    """The state directory, its run/ and its data/exports/, with owner and mode as the roles need them.
+    """The state directory, its run/ (notice/, topics/) and its data/exports/, with owner and mode as the roles need them.
 
     Raises PermissionFault if what is there belongs to somebody else or is open to others, StorageFault if it
     cannot be made.
@@ -44,6 +44,8 @@ def make_state(state: Path, *, separated: bool) -> None:
         for path, mode, user in (
             (state, STATE_MODE, owner),
             (state / "run", 0o755, owner),
+            (state / "run" / "topics", STATE_MODE, sender),
+            (state / "run" / "notice", 0o755, sender),
             (state / "data", STATE_MODE, owner),
             (state / "data" / "exports", STATE_MODE, sender),
         ):

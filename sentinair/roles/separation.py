@@ -34,7 +34,8 @@ PLACES: Final = {
     "sensor": Place("sentinair-sensor", capabilities=SENSOR_CAPS),
     "execs": Place("sentinair-sensor", capabilities=SENSOR_CAPS, fifo=True),
     "api": Place("sentinair-api", groups=("sentinair-read",)),
-    "forwarder": Place("sentinair-fwd", groups=("sentinair-read",)),
+    # tty: terminals whose owner lets others write to them (mesg(1)), for the sink kind notice
+    "forwarder": Place("sentinair-fwd", groups=("sentinair-read", "tty")),
 }
 
 

@@ -15,6 +15,7 @@ from sentinair.settings.checks import check
 from sentinair.settings.convert import convert, dotted, fields
 from sentinair.settings.guarded import check_folder, read_guarded
 from sentinair.settings.nodes import MAX_BYTES, Document, Key, Plain, parse
+from sentinair.settings.sinks import with_files_from
 from sentinair.settings.types import Settings
 
 __all__ = ["SECTIONS", "Loaded", "judge", "load", "load_with_origins", "read_documents"]
@@ -46,6 +47,8 @@ def load_with_origins(config_dir: Path) -> Loaded:
     settings = judge(documents, faults)
     if faults:
         raise ConfigFault(faults)
+    sinks = with_files_from(config_dir.absolute(), settings.sinks)
+    settings = msgspec.structs.replace(settings, sinks=sinks)
     origins: dict[str, str] = {}
     for document in documents.values():
         for key in _given(document.value, ()):

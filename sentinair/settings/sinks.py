@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-__all__ = ["NO_CODEC", "FieldChange", "Option", "SinkSettings", "SinksSettings"]
+__all__ = [
+    "NO_CODEC",
+    "FieldChange",
+    "Option",
+    "SinkSettings",
+    "SinksSettings",
+    "with_files_from",
+]
 
 Option = str | int | bool | tuple[str, ...]
 """What a kind of sink or a codec may be told by name."""
 NO_CODEC: Final = "none"
+_FILE: Final = "_file"
 
 _Word = Annotated[
     str,
@@ -132,7 +141,17 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = {}
 
 
-_SHIPPED = SinkSettings(name="drop", kind="drop", codec="ndjson", enabled=False)
+_SHIPPED = (
+    SinkSettings(name="drop", kind="drop", codec="ndjson", enabled=False),
+    SinkSettings(
+        name="notice",
+        kind="notice",
+        codec=NO_CODEC,
+        enabled=False,
+        begin="now",
+        records=("alert.*", "gap", "gap.*", "heartbeat"),
+    ),
+)
 
 
 class SinksSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -153,4 +172,21 @@ class SinksSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     to: Annotated[
         tuple[SinkSettings, ...],
         msgspec.Meta(description="The sinks; docs/sinks.md has the settings of each."),
-    ] = (_SHIPPED,)
+    ] = _SHIPPED
+
+
+def with_files_from(folder: Path, settings: SinksSettings) -> SinksSettings:
+    """Options that name a file (ca_file, key_file) are paths from folder, that of the configuration, or absolute."""
+    to = tuple(
+        msgspec.structs.replace(
+            sink, options={name: _from(folder, name, told) for name, told in sink.options.items()}
+        )
+        for sink in settings.to
+    )
+    return msgspec.structs.replace(settings, to=to)
+
+
+def _from(folder: Path, name: str, told: Option) -> Option:
+    if name.endswith(_FILE) and isinstance(told, str) and told:
+        return str(folder / told)
+    return told

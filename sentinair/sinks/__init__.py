@@ -8,6 +8,9 @@
     bucket    a rate with a burst
     health    from what happened to one word
     drop      files in a directory for an offline SIEM, signed, each naming its predecessor
+    notice    terminals of people logged in, and the message of the day
+    shared    an SQLite file for other programs of this host, and closed copies of it for a share
+    topics    messages to local programs that subscribe on a socket
 
 The small parts are pure: time and randomness are handed in.  A kind is registered in the entry point group
 `sentinair.sinks`, as a model.ports.SinkKind: the type of its options, and what makes a sink from them and a Ground.

@@ -16,7 +16,7 @@ from sentinair.store.access import LEDGER, open_read_only
 from sentinair.store.chain import CHAIN_AT
 from sentinair.store.seals import EpochData
 
-__all__ = ["EpochRow", "Links", "epochs", "links_of"]
+__all__ = ["EpochRow", "Links", "epoch_rows", "epochs", "links_of"]
 
 MAX_EPOCHS: Final = 500
 
@@ -70,21 +70,29 @@ def _chain_of(connection: sqlite3.Connection, seq: int) -> str | None:
 
 def epochs(state: Path, chain: str, after: int, limit: int = MAX_EPOCHS) -> list[EpochRow]:
     """The next `limit` epochs of chain after that one (-1: from the first), in order.  Raises StorageFault."""
-    found: list[EpochRow] = []
     with _opened(state) as connection:
-        for seq, body, before in connection.execute(
-            "SELECT l.seq, l.body, (SELECT link FROM ledger WHERE seq = l.seq - 1) FROM ledger AS l"
-            " WHERE kind = 'epoch' AND kind <> 'events.batch' ORDER BY l.seq"
-        ):
-            if body[CHAIN_AT] != chain.encode():
-                continue
-            data = _body(body).data
-            if data.epoch > after:
-                previous = (before or bytes(32)).hex()
-                row = EpochRow(chain, data.epoch, data.public_key, seq, previous, data.signature)
-                found.append(row)
-            if len(found) >= limit:
-                break
+        return epoch_rows(connection, chain, after, limit)
+
+
+def epoch_rows(
+    connection: sqlite3.Connection, chain: str, after: int, limit: int, after_seq: int = 0
+) -> list[EpochRow]:
+    """As epochs(); after_seq: they are in records behind this one.  Raises what sqlite3 and msgspec do."""
+    found: list[EpochRow] = []
+    for seq, body, before in connection.execute(
+        "SELECT l.seq, l.body, (SELECT link FROM ledger WHERE seq = l.seq - 1) FROM ledger AS l"
+        " WHERE kind = 'epoch' AND kind <> 'events.batch' AND l.seq > ? ORDER BY l.seq",
+        (after_seq,),
+    ):
+        if body[CHAIN_AT] != chain.encode():
+            continue
+        data = _body(body).data
+        if data.epoch > after:
+            previous = (before or bytes(32)).hex()
+            row = EpochRow(chain, data.epoch, data.public_key, seq, previous, data.signature)
+            found.append(row)
+        if len(found) >= limit:
+            break
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -11,14 +11,20 @@ from sentinair import __version__
 from sentinair.codecs import event_json
 from sentinair.model.delivery import Key
 from sentinair.model.entry import Entry
+from sentinair.model.standing import Loss, Standing
+from sentinair.store.asked import AlertFilter, EventFilter
 from sentinair.store.chain import CHAIN_AT
 from sentinair.store.events import StoredEvent
-from sentinair.store.read import EventFilter, Reader
+from sentinair.store.exported import MAX_EPOCHS, EpochRow, epoch_rows
+from sentinair.store.gaps import gap_rows
+from sentinair.store.pages import END, Interval, keys
+from sentinair.store.read import Reader
 from sentinair.store.sinks import LetterRow, SinkRow, letter_rows, sink_rows
 
-__all__ = ["MAX_BYTES", "OutgoingReader", "RawRecord", "event_entry"]
+__all__ = ["MAX_BYTES", "STANDING", "OutgoingReader", "RawRecord", "event_entry"]
 
 MAX_BYTES: Final = 1 << 20  # of bodies at once; one that is larger comes alone
+STANDING: Final = 10  # alerts that standing() names
 _COLUMNS: Final = "seq, kind, time, body, link"
 
 
@@ -82,6 +88,21 @@ class OutgoingReader(Reader):
         with self._transaction() as connection:
             return letter_rows(connection, sink, only)
 
+    def standing(self) -> Standing:
+        """What is open now: critical alerts that nobody has answered, and losses.  Raises DataFault too."""
+        with self._transaction() as connection:
+            shelves = self._alert_groups(AlertFilter(severity=("critical",), status=("open",)))
+            when = Interval()
+            newest = keys(connection, "alerts", shelves, when, END, STANDING)
+            return Standing(
+                critical=self._count(("shelves", "alerts", "shelf"), shelves, when, None),
+                newest=tuple(self._alerts([key.id for key in newest])),
+                losses=tuple(
+                    Loss(row.id.hex(), row.source, row.reason, row.lost, row.since)
+                    for row in gap_rows(connection, open_only=True)
+                ),
+            )
+
     def ends(self) -> tuple[int, int]:
         """Seq of the newest record and id of the newest event; 0: there is none."""
         with self._transaction() as connection:
@@ -102,6 +123,17 @@ class OutgoingReader(Reader):
             if not chains or chains[-1][1] != chain:
                 chains.append((seq, chain))
         return chains
+
+    def epochs(self, chain: str) -> Iterator[EpochRow]:
+        """All of chain, in order, a page at a time.  Raises DataFault too."""
+        epoch, seq = -1, 0
+        while True:
+            with self._transaction() as connection, self._decoding("an epoch"):
+                page = epoch_rows(connection, chain, epoch, MAX_EPOCHS, seq)
+            yield from page
+            if len(page) < MAX_EPOCHS:
+                return
+            epoch, seq = page[-1].epoch, page[-1].seq
 
 
 def event_entry(stored: StoredEvent, host: str, chain: str) -> Entry:

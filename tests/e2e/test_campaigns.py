@@ -37,3 +37,7 @@ def test_ordinary_work_raises_no_grave_alert() -> None:
 
 def test_a_flood_of_one_rule_is_few_rows_with_the_right_count() -> None:
     assert broken("flood") == []
+
+
+def test_an_export_is_whole_and_its_writer_stays_small() -> None:
+    assert broken("export") == []

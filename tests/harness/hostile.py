@@ -12,7 +12,7 @@ from typing import Final
 from sentinair.model.alert import SEVERITIES, STATUSES, Alert, Note
 from sentinair.model.entry import Entry
 
-__all__ = ["COUNT", "PIECES", "TURN", "hostile_entries"]
+__all__ = ["COUNT", "PIECES", "TURN", "hostile_entries", "random_events"]
 
 TURN: Final = 12
 """Of so many entries in a row the last but one is a record, the last an event, the others alerts."""
@@ -78,6 +78,17 @@ def hostile_entries(count: int, seed: int = 1) -> Iterator[Entry]:
             alerts += 1
 
 
+def random_events(count: int, seed: int = 1) -> Iterator[Entry]:
+    """count events, the same for the same seed; seq runs from 1.
+
+    Their texts are pieces or any code points at all, surrogates too, some of them thousands; every 499th event has
+    one of 1 MiB.
+    """
+    rng = random.Random(seed)
+    for number in range(count):
+        yield _entry(rng, number, "event", _Random(rng, number))
+
+
 class _Texts:
     """Gives one text after another; one of them may be long."""
 
@@ -97,6 +108,19 @@ class _Texts:
 
     def maybe(self) -> str | None:
         return None if self._rng.random() < 0.2 else self.next()
+
+
+class _Random(_Texts):
+    """Half of its texts are made of any code points."""
+
+    def next(self) -> str:
+        rng = self._rng
+        if self._given == self._long or rng.random() < 0.5:
+            return super().next()
+        self._given += 1
+        length = rng.choice((0, 1, 2, 5, 12, 40, 300)) if rng.random() < 0.99 else 9_000
+        top = rng.choice((0x80, 0x800, 0x3000, 0x10FFFF))
+        return "".join([chr(rng.randint(0, top)) for _ in range(length)])
 
 
 def _long(rng: random.Random) -> str:
@@ -133,8 +157,8 @@ def _data(rng: random.Random, texts: _Texts, depth: int = 3) -> dict[str, object
     return data
 
 
-def _entry(rng: random.Random, number: int, stream: str) -> Entry:
-    texts = _Texts(rng, number)
+def _entry(rng: random.Random, number: int, stream: str, texts: _Texts | None = None) -> Entry:
+    texts = texts or _Texts(rng, number)
     kinds = ("start", "gap", "heartbeat", "tamper", "config.changed", "new.kind") if stream == "record" else ("file", "process", "gap", "hash", "later")  # fmt: skip
     data = _data(rng, texts)
     if rng.random() < 0.3:

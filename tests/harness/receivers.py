@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -18,7 +19,8 @@ from tests.harness.agent import ROOT
 from tests.harness.certificates import Authority, Leaf
 
 __all__ = [
-    "Receiver", "Rsyslog", "SyslogNg", "free_port", "reads_shipped", "rsyslog_missing", "syslog_ng_missing",
+    "Receiver", "Rsyslog", "Started", "SyslogNg", "free_port", "reads_shipped", "rsyslog_missing", "start_rsyslog",
+    "syslog_ng_missing",
 ]  # fmt: skip
 
 START_SECS: Final = 10.0
@@ -71,8 +73,49 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "LD_LIBRARY_PATH": ":".join(map(str, folders))}
 
 
+class Started:
+    """A receiver that runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """In order, as an administrator would, or by another signal."""
+        self._process.send_signal(number)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _started(command: list[str], port: int, folder: Path) -> Started:
+    """Returns when it listens."""
+    with open(folder / "receiver.log", "ab") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=_environment())
+    end = time.monotonic() + START_SECS
+    while time.monotonic() < end:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return Started(process)
+    Started(process).stop()
+    raise TimeoutError((folder / "receiver.log").read_text(errors="replace"))
+
+
+def start_rsyslog(config: Path, port: int, folder: Path) -> Started:
+    """rsyslogd with a configuration of the caller's, which listens on port; folder: for its own files."""
+    command = [f"{_program('rsyslogd')}", "-n", "-M", f"{_below(_RSYSLOG)}"]
+    return _started([*command, "-f", str(config), "-i", str(folder / "rsyslog.pid")], port, folder)
+
+
 class Receiver(ABC):
-    """One receiver with mutual TLS.  Use as a context manager; folder keeps its files."""
+    """One receiver with mutual TLS, 1.3 and no other.  Use as a context manager; folder keeps its files."""
+
+    name: str
+    _version: tuple[str, str]
 
     def __init__(self, folder: Path, authority: Authority) -> None:
         self.folder = folder
@@ -80,7 +123,7 @@ class Receiver(ABC):
         self.lines = folder / "received.json"
         self._authority = authority
         self._leaf: Leaf = authority.issue("receiver")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._started: Started | None = None
 
     @abstractmethod
     def _command(self) -> list[str]:
@@ -88,36 +131,32 @@ class Receiver(ABC):
 
     def start(self) -> None:
         """Returns when it listens."""
-        with open(self.folder / "receiver.log", "ab") as log:
-            self._process = subprocess.Popen(
-                self._command(), cwd=self.folder, stdout=log, stderr=log, env=_environment()
-            )
-        end = time.monotonic() + START_SECS
-        while time.monotonic() < end:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return
-        raise TimeoutError((self.folder / "receiver.log").read_text(errors="replace"))
+        self._started = _started(self._command(), self.port, self.folder)
 
-    def stop(self) -> None:
-        """In order, as an administrator would."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """In order, as an administrator would, or by another signal."""
+        if self._started is not None:
+            self._started.stop(number)
+            self._started = None
+
+    def version(self) -> str:
+        """What it calls itself."""
+        program, option = self._version
+        said = subprocess.run(
+            [f"{_program(program)}", option],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return " ".join(said.stdout.split("\n")[0].partition("(aka")[0].split()[:3])
 
     def received(self) -> list[dict[str, Any]]:
-        """What it wrote so far."""
+        """What it wrote so far, of whole lines."""
         if not self.lines.exists():
             return []
-        return [msgspec.json.decode(line) for line in self.lines.read_bytes().splitlines()]
+        whole = self.lines.read_bytes().rpartition(b"\n")[0]
+        return [msgspec.json.decode(line) for line in whole.splitlines()]
 
     def __enter__(self) -> Self:
         self.start()
@@ -135,6 +174,9 @@ class Receiver(ABC):
 class Rsyslog(Receiver):
     """rsyslog 8 with imtcp over GnuTLS; the client's certificate must name "agent"."""
 
+    name = "rsyslog"
+    _version = ("rsyslogd", "-v")
+
     def _command(self) -> list[str]:
         config = self.folder / "rsyslog.conf"
         config.write_text(f"""
@@ -142,7 +184,7 @@ global(workDirectory="{self.folder}" maxMessageSize="64k"
   defaultNetstreamDriverCAFile="{self._authority.ca}"
   defaultNetstreamDriverCertFile="{self._leaf.cert}" defaultNetstreamDriverKeyFile="{self._leaf.key}")
 module(load="imtcp" StreamDriver.Name="gtls" StreamDriver.Mode="1" StreamDriver.AuthMode="x509/name"
-  PermittedPeer="agent")
+  PermittedPeer="agent" gnutlsPriorityString="NORMAL:-VERS-ALL:+VERS-TLS1.3")
 template(name="line" type="list" option.jsonf="on") {{
   property(outname="host" name="hostname" format="jsonf")
   property(outname="app" name="app-name" format="jsonf")
@@ -170,13 +212,16 @@ input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="all")
 class SyslogNg(Receiver):
     """syslog-ng 3 with its syslog() source over TLS; any client certificate of the authority."""
 
+    name = "syslog-ng"
+    _version = ("syslog-ng", "--version")
+
     def _command(self) -> list[str]:
         config = self.folder / "syslog-ng.conf"
         config.write_text(f"""@version: 3.38
 options {{ keep-hostname(yes); log-msg-size(65536); }};
 source s {{ syslog(ip(127.0.0.1) port({self.port}) transport("tls") flags(syslog-protocol)
   tls(key-file("{self._leaf.key}") cert-file("{self._leaf.cert}") ca-file("{self._authority.ca}")
-  peer-verify(required-trusted))); }};
+  peer-verify(required-trusted) ssl-options(no-sslv2, no-sslv3, no-tlsv1, no-tlsv11, no-tlsv12))); }};
 destination d {{ file("{self.lines}" template(
   "$(format-json host=$HOST app=$PROGRAM msgid=$MSGID pri=$PRI sd=$SDATA msg=$MESSAGE)\\n")); }};
 log {{ source(s); destination(d); }};

@@ -1,7 +1,8 @@
 """A sink for tests that appends lines to a file, with faults on demand, and the codec that makes the lines.
 
 Registered by registered/*.dist-info, which only a test puts on its path.  Faults are files beside the output:
-`away` (SinkAway), `refuse` (SinkRefused for lines that hold its text), `hang` (never returns), `slow` (seconds).
+`away` (SinkAway), `refuse` (SinkRefused for lines that hold its text), `hang` (never returns), `slow` (seconds), `hold` (it
+may lose what came since the last flush).
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class FileSink:
         self.name = ground.name
         self._path = Path(options.file)
         self._file: int | None = None
+        self._held: dict[str, int] = {}
 
     def _fault(self, name: str) -> str | None:
         try:
@@ -106,9 +108,17 @@ class FileSink:
                 raise SinkRefused("the test says so", index=index)
             ready += parcel.body + b"\n"
         os.write(self._file, ready)
+        for parcel in parcels:
+            self._held.setdefault(parcel.entry.stream, parcel.entry.seq)
 
     def holding(self) -> Mapping[str, int]:
-        return {}
+        """All that came since the last flush, while the file `hold` is there."""
+        return dict(self._held) if self._fault("hold") is not None else {}
+
+    def flush(self) -> None:
+        if self._fault("away") is not None:
+            raise SinkAway("the test says so", where=str(self._path))
+        self._held.clear()
 
     def idle(self, mono_ns: int) -> None:
         if self._fault("away") is not None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-__all__ = ["frames", "read_3164", "read_5424"]
+__all__ = ["frames", "params", "read_3164", "read_5424"]
 
 _TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)"
 _NAME: Final = r'[^= \]"\x00-\x20\x7f-\U0010ffff]{1,32}'
@@ -40,10 +40,7 @@ def read_5424(message: bytes) -> dict[str, Any] | None:
         "app": found[5],
         "procid": found[6],
         "msgid": found[7],
-        "sd": {
-            name: {key: re.sub(r'\\(["\\\]])', r"\1", value) for key, value in _PARAM.findall(rest)}
-            for name, rest in elements
-        },
+        "sd": {name: params(rest) for name, rest in elements},
         "msg": (found[11] or "").removeprefix("\ufeff"),
     }
 
@@ -73,3 +70,10 @@ def frames(stream: bytes) -> Iterator[bytes]:
         assert len(rest) >= int(count)
         yield rest[: int(count)]
         stream = rest[int(count) :]
+
+
+def params(structured: str) -> dict[str, str]:
+    """Names and values in structured data, unescaped; of all its elements."""
+    return {
+        name: re.sub(r'\\(["\\\]])', r"\1", value) for name, value in _PARAM.findall(structured)
+    }

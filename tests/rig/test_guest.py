@@ -33,6 +33,16 @@ USERS: Final = {
     "forwarder": ("sentinair-fwd", NONE, "TS"),
 }
 BARS: Final = {"engine": 1.0, "sensor": 2.5, "execs": 2.5, "api": 1.0, "forwarder": 1.0}
+# Somebody's terminal, and what is on it so far.
+SCREEN: Final = """
+import os, sys
+master, slave = os.openpty()
+os.fchown(slave, 65534, 5)
+os.fchmod(slave, 0o620)
+with open(sys.argv[1], "ab", 0) as heard:
+    while True:
+        heard.write(os.read(master, 4096))
+"""
 GAPS: Final = "SELECT source, reason FROM gaps"
 
 
@@ -93,6 +103,39 @@ def test_a_changed_passwd_raises_an_alert_and_is_hashed(
     figures["alert_secs"] = round(took, 1)
     wanted = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.kind = 'hash'"
     guest.until(lambda: guest.rows(wanted)[0][0] > 0, "hash of a changed file")
+
+
+def test_people_at_the_machine_are_told_on_terminals_and_at_login(
+    guest: Guest, figures: dict[str, object]
+) -> None:
+    guest.machine.must(
+        "sed -i '/name: notice/,$ s/enabled: false/enabled: true/' /etc/sentinair/sinks.yaml"
+    )
+    guest.machine.must("systemctl restart sentinair")
+    guest.await_ready()
+    guest.machine.must(f"echo '{SCREEN}' > /root/screen.py")
+    guest.machine.must("python3 /root/screen.py /root/heard > /dev/null 2>&1 < /dev/null &")
+    guest.machine.must("chown nobody:tty /dev/tty1 && chmod 620 /dev/tty1")  # as login(1) does
+    guest.machine.must(f"{PROGRAM} sinks test notice")
+    for screen in ("/root/heard", "/dev/vcs1"):  # what a console shows: vcs(4)
+        guest.until(
+            lambda screen=screen: "this is a test" in guest.machine.must(f"tr -d '\\0' < {screen}"),  # type: ignore[misc]
+            f"line on {screen}",
+        )
+    guest.machine.must("touch /etc/ld.so.preload")  # empty, so it changes nothing but the record
+    figures["notice_secs"] = round(
+        guest.until(
+            lambda: "critical alert: " in guest.machine.must("cat /root/heard"), "critical notice"
+        ),
+        1,
+    )
+    motd = "cat /run/motd.d/sentinair"
+    guest.until(lambda: "/etc/ld.so.preload" in guest.machine.run(motd).out, "message of the day")
+    seen = guest.machine.must("timeout 60 script -qec 'login -f root' /dev/null < /dev/null; true")
+    assert "/etc/ld.so.preload" in seen, seen
+    doctor = [msgspec.json.decode(x) for x in guest.machine.run(f"{PROGRAM} doctor --json").out.splitlines()]  # fmt: skip
+    assert {one["check"]: one["level"] for one in doctor}.items() >= {("notice", "ok"), ("motd", "ok")}  # fmt: skip
+    guest.machine.must("rm /etc/ld.so.preload; chown root:tty /dev/tty1; chmod 600 /dev/tty1")
 
 
 def test_a_killed_engine_comes_back_alone_and_gets_what_it_missed(

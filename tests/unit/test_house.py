@@ -244,11 +244,13 @@ def test_every_dependency_is_bounded_and_locked_by_hash() -> None:
         "install_requires": "constraints.txt",
         "dev": "constraints-dev.txt",
         "oracle": "constraints-oracle.txt",
+        "logstash": "constraints-logstash.txt",
     }
     wanted = {
         "install_requires": setup["options"]["install_requires"],
         "dev": setup["options.extras_require"]["dev"],
         "oracle": setup["options.extras_require"]["oracle"],
+        "logstash": setup["options.extras_require"]["logstash"],
     }
     for kind, lines in wanted.items():
         lock = (TOP / "scripts" / locks[kind]).read_text()

@@ -122,30 +122,38 @@ def test_the_rules_speak_when_the_agent_is_down_blind_or_has_found_something(
     tmp_path: Path,
 ) -> None:
     cases: list[tuple[str, str, str, dict[str, str] | None]] = [
-        ("SentinairDown", 'sentinair_up{instance="a"}', "0x10", {"instance": "a"}),
-        ("SentinairNotWriting", 'sentinair_writing{instance="a"}', "0x10", {"instance": "a"}),
+        ("SentinairDown", 'sentinair_up{instance="a"}', "0x20", {"instance": "a"}),
+        ("SentinairNotWriting", 'sentinair_writing{instance="a"}', "0x20", {"instance": "a"}),
         (
-            "SentinairBlind", 'sentinair_monitor_proven{instance="a",monitor="file_monitor"}', "0x10",
+            "SentinairBlind", 'sentinair_monitor_proven{instance="a",monitor="file_monitor"}', "0x20",
             {"instance": "a", "monitor": "file_monitor"},
         ),
         (
-            "SentinairCriticalAlert", 'sentinair_alerts_by_severity{instance="a",severity="critical"}', "2x10",
+            "SentinairCriticalAlert", 'sentinair_alerts_by_severity{instance="a",severity="critical"}', "2x20",
             {"instance": "a", "severity": "critical"},
         ),
         (
-            "SentinairAlertBurst", 'sentinair_alerts_total{instance="a",severity="high",category="usb"}', "0+9x10",
+            "SentinairAlertBurst", 'sentinair_alerts_total{instance="a",severity="high",category="usb"}', "0+9x20",
             {"instance": "a", "category": "usb"},
         ),
-        ("SentinairSilent", 'sentinair_status_timestamp_seconds{instance="a"}', "0x10", {"instance": "a"}),
-        ("SentinairSilent", 'sentinair_status_timestamp_seconds{instance="a"}', "0+60x10", None),
-        ("SentinairDown", 'sentinair_up{instance="a"}', "1x10", None),
+        (
+            "SentinairSinkTrouble", 'sentinair_sink_state{instance="a",sink="s",state="unhealthy"}', "1x20",
+            {"instance": "a", "sink": "s"},
+        ),
+        ("SentinairSinkTrouble", 'sentinair_sink_state{instance="a",sink="s",state="degraded"}', "1x20", None),
+        ("SentinairSinkBehind", 'sentinair_sink_behind{instance="a",sink="s",stream="record"}', "9000x20", {"instance": "a", "sink": "s"}),
+        ("SentinairSinkBehind", 'sentinair_sink_behind{instance="a",sink="s",stream="record"}', "9000x5 10x15", None),
+        ("SentinairDeadLetters", 'sentinair_sink_dead_letters{instance="a",sink="s"}', "2x20", {"instance": "a", "sink": "s"}),
+        ("SentinairSilent", 'sentinair_status_timestamp_seconds{instance="a"}', "0x20", {"instance": "a"}),
+        ("SentinairSilent", 'sentinair_status_timestamp_seconds{instance="a"}', "0+60x20", None),
+        ("SentinairDown", 'sentinair_up{instance="a"}', "1x20", None),
     ]  # fmt: skip
     grave = {rule["alert"]: rule["labels"]["severity"] for rule in rules()}
     tests = []
     for name, series, values, labels in cases:
-        wanted: dict[str, Any] = {"eval_time": "8m", "alertname": name, "exp_alerts": []}
+        wanted: dict[str, Any] = {"eval_time": "18m", "alertname": name, "exp_alerts": []}
         if labels is not None:  # else nothing is to be said
-            told = _annotations(name, labels)
+            told = _annotations(name, labels, values.partition("x")[0])
             named_so = {"severity": grave[name]} | labels
             wanted["exp_alerts"] = [{"exp_labels": named_so, "exp_annotations": told}]
         values_of = [{"series": series, "values": values}]
@@ -155,11 +163,11 @@ def test_the_rules_speak_when_the_agent_is_down_blind_or_has_found_something(
     check("test", "rules", str(file))
 
 
-def _annotations(name: str, labels: dict[str, str]) -> dict[str, str]:
-    """What the rule's templates say for these labels, value 2 in them."""
+def _annotations(name: str, labels: dict[str, str], value: str) -> dict[str, str]:
+    """What the rule's templates say for these labels and this value."""
     found = next(rule["annotations"] for rule in rules() if rule["alert"] == name)
     filled = {}
     for key, template in found.items():
         text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda match: labels[match[1]], template)
-        filled[key] = text.replace("{{ $value }}", "2")
+        filled[key] = text.replace("{{ $value }}", value)
     return filled

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from sentinair.sinks.notice.motd import FOLDER, LINK, NAME
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 SERVICES = {
@@ -101,7 +104,10 @@ OWN = {
         "User=sentinair-fwd",
         "ProtectProc=invisible",
         "ProcSubset=pid",
-        "PrivateUsers=yes",
+        "SupplementaryGroups=sentinair-read tty",
+        "DeviceAllow=char-tty w",
+        "DeviceAllow=char-hvc w",
+        "ReadWritePaths=-/var/lib/sentinair/data/exports -/run/sentinair/notice -/run/sentinair/topics",
         "TasksMax=32",
         "MemoryMax=128M",
         "CPUQuota=30%",
@@ -127,13 +133,13 @@ def test_the_walls_of_each_role_are_pinned(role: str) -> None:
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_no_setting_is_given_twice_with_another_value(role: str) -> None:
-    may_repeat = {"SystemCallFilter"}
+    may_repeat = {"SystemCallFilter", "DeviceAllow"}
     names = [line.partition("=")[0] for line in lines(SERVICES[role])]
     assert sorted({n for n in names if names.count(n) > 1} - may_repeat) == []
 
 
 def test_no_role_that_listens_hides_who_connects() -> None:
-    for role in ("engine", "api"):
+    for role in ("engine", "api", "forwarder"):
         assert "PrivateUsers=yes" not in lines(SERVICES[role])
 
 
@@ -199,7 +205,7 @@ def test_every_user_and_group_of_the_units_is_made() -> None:
         if line.startswith(("User=", "Group=", "SupplementaryGroups=", "SocketGroup="))
         for word in line.partition("=")[2].split()
     }
-    assert named <= made
+    assert named - made == {"tty"}  # every host has it
     assert made == {
         "sentinair",
         "sentinair-sensor",
@@ -215,6 +221,14 @@ def test_the_kernel_queue_is_the_size_the_settings_want() -> None:
 
     text = (UNITS / "sysctl.d/50-sentinair.conf").read_text()
     assert f"fs.fanotify.max_queued_events = {FilesSettings().max_queued_events}\n" in text
+
+
+def test_a_link_leads_from_the_message_of_the_day_to_the_one_file_the_forwarder_may_write() -> None:
+    text = (UNITS / "tmpfiles.d/sentinair.conf").read_text()
+    assert re.search(rf"^d {FOLDER} +0755 +sentinair-fwd ", text, re.MULTILINE)
+    assert re.search(rf"^d {LINK.parent} +0755 +root ", text, re.MULTILINE)
+    (target,) = re.findall(rf"^L\+ {LINK} .* (\S+)$", text, re.MULTILINE)
+    assert os.path.normpath(LINK.parent / target) == str(FOLDER / NAME)
 
 
 def test_the_state_directory_gives_its_group_to_what_is_made_in_it() -> None:

@@ -13,6 +13,7 @@ from sentinair.ipc.sockets import Peer
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.alert_answers import AlertAnswers
 from sentinair.roles.engine.drop_answers import DropAnswers
+from sentinair.roles.engine.export_answers import ExportAnswers
 from sentinair.roles.engine.modes import params_of
 from sentinair.roles.engine.requests import Handler, name_of, text_param
 from sentinair.roles.engine.sink_answers import SinkAnswers
@@ -42,6 +43,7 @@ class Answers:
             "status": self.status,
             **AlertAnswers(self._spine, self._stamp).handlers(),
             **DropAnswers(self._spine, self._engine.state).handlers(),
+            **ExportAnswers(self._spine, self._stamp).handlers(),
             "rescan": self.rescan,
             "db.backup": self.backup,
             **SinkAnswers(self._spine).handlers(),

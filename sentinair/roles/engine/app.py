@@ -30,7 +30,8 @@ log = logging.getLogger("sentinair.engine")
 RETRY_NS: Final = 30_000_000_000
 TICK_NS: Final = 1_000_000_000
 DRAIN_NS: Final = 5_000_000_000  # how long senders get to hand over what they hold
-SIGNING: Final = ("drop.sign", "drop.certificates")  # all that the socket "signing" is for
+# All that the socket "signing" is for.
+SIGNING: Final = ("drop.sign", "drop.certificates", "export.seal")
 MAX_CONNECTIONS: Final = 64  # to one socket: a crowd at one keeps nobody from another
 
 Connection = Sender | Requests

@@ -31,7 +31,7 @@ from sentinair.sinks.drop.manifest import (
 )
 from sentinair.store.exported import epochs, links_of
 
-__all__ = ["DropAnswers", "may_sign"]
+__all__ = ["DropAnswers", "may_sign", "sealed"]
 
 ADMINS: Final = "sentinair-admin"
 FORWARDER: Final = "sentinair-fwd"
@@ -58,6 +58,14 @@ def may_sign(peer: Peer) -> bool:
         return grp.getgrnam(ADMINS).gr_gid in os.getgrouplist(user.pw_name, user.pw_gid)
     except KeyError:
         return False
+
+
+def sealed(spine: Spine, message: bytes) -> Seal:
+    """A signature with the key of now; it is given only once its record is on disk.  Raises StorageFault."""
+    ring = spine.commits.store.ring
+    if ring.new:
+        raise StorageFault("the chain has not begun yet", remedy="it is tried again")
+    return Seal(ring.chain, ring.epoch, ring.public_key, ring.sign(message))
 
 
 class DropAnswers:
@@ -101,18 +109,14 @@ class DropAnswers:
         return [Certificate(**msgspec.structs.asdict(one)) for one in found]
 
     def _signed(self, spine: Spine, said: Manifest | Beat, signed: bytes, by: str) -> Seal:
-        ring = spine.commits.store.ring
-        if ring.new:
-            raise StorageFault("the chain has not begun yet", remedy="it is tried again")
-        seal = Seal(ring.chain, ring.epoch, ring.public_key, ring.sign(SIGN_DOMAIN + signed))
-        told: dict[str, object] = {"chain": said.chain, "sink": said.sink, "epoch": ring.epoch}
+        seal = sealed(spine, SIGN_DOMAIN + signed)
+        told: dict[str, object] = {"chain": said.chain, "sink": said.sink, "epoch": seal.epoch}
         if isinstance(said, Manifest):
             names = ("number", "stream", "file", "first", "last", "count", "sha256", "previous")
             told |= {name: getattr(said, name) for name in names}
         told |= {"signed": sha256_of(signed), "by": by}
         spine.commits.record("manifest.signed", told)
-        if not spine.commits.commit():
-            raise StorageFault(f"the signature waits for the disk: {spine.commits.refusal}")
+        spine.commits.settle()
         return seal
 
     def _check_records(self, said: Manifest, runs: Runs) -> None:

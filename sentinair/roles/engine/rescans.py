@@ -27,11 +27,15 @@ PASSING: Final = (
         b"run/%s.sock" % name
         for name in (b"sensor", b"execs", b"api", b"forwarder", b"signing", b"control")
     ),
+    b"run/topics/topics.sock",
+    b"run/notice/motd",
+    b"run/notice/.motd.new",
 )
 
 # What leaves the host lies here until it is fetched.  Who took or cut it shows to whoever verifies it: each file is
 # signed, and names the one before.
 EXPORTS: Final = b"data/exports"
+FOLDERS: Final = (b"data", EXPORTS, b"run/notice", b"run/topics")
 
 Known = Sequence[tuple[bytes, FileState]]
 
@@ -65,7 +69,7 @@ def is_own_work(event: FileEvent, state_directory: bytes) -> bool:
     if not event.path.startswith(state_directory + b"/"):
         return False
     name, state = event.path[len(state_directory) + 1 :], event.state
-    if name in (b"data", EXPORTS) and state is not None:
+    if name in FOLDERS and state is not None:
         return stat.S_ISDIR(state.mode) and not state.mode & stat.S_IWOTH
     if name.startswith(EXPORTS + b"/"):
         return state is None or (stat.S_ISREG(state.mode) and not state.mode & stat.S_IWOTH)

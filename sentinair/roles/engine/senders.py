@@ -14,6 +14,7 @@ from sentinair.errors import DataFault
 from sentinair.ipc.frames import FrameReader, frame
 from sentinair.ipc.messages import (
     VERSION,
+    AskExport,
     Batch,
     FromEngine,
     FromSender,
@@ -82,6 +83,7 @@ class Sender:
         own: tuple[tuple[int, int], ...],
         chain: str = "",
         sinks: tuple[KeptSink, ...] | None = None,
+        exports: tuple[AskExport, ...] = (),
     ) -> None:
         """Answer a hello.  Raises DataFault if the sender is not what its socket says."""
         if hello.version != VERSION:
@@ -99,7 +101,7 @@ class Sender:
         if sinks is None:
             self.send(Welcome(VERSION, dict(committed), own))
         else:
-            self.send(Welcome(VERSION, dict(committed), own, chain, sinks))
+            self.send(Welcome(VERSION, dict(committed), own, chain, sinks, exports))
 
     def accept(self, batch: Batch) -> Batch | None:
         """batch without what was taken before; None if nothing is left of it.

@@ -78,10 +78,11 @@ class SinkAnswers:
         return {}
 
     def test(self, peer: Peer, params: dict[str, object]) -> object:
-        """{name} to {seq: of a record that goes to this sink; it is there once the sink's seq is not below it}."""
+        """{name} to {seq: of a record that goes to this sink; it is there once the sink's given is not below it}."""
         spine, name = self._named(params, here=True)
         spine.sinks.test(name, name_of(peer))
         self._done(spine)
+        spine.sinks.hurry(name)
         last = spine.commits.last
         return {"seq": 0 if last is None else last.last_seq}
 

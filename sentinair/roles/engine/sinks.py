@@ -15,11 +15,21 @@ import msgspec
 
 from sentinair.codecs.times import rfc3339
 from sentinair.errors import DataFault
-from sentinair.ipc.messages import AskSink, KeptSink, SinkReport, SinksKept, SinkWord, Wake
+from sentinair.ipc.messages import (
+    AskSink,
+    ExportWord,
+    ForForwarder,
+    KeptSink,
+    SinkReport,
+    SinksKept,
+    SinkWord,
+    Wake,
+)
 from sentinair.model.delivery import Key, Letter, Position, SinkHealth
 from sentinair.model.event import SinkEvent
 from sentinair.model.record import Stamp
 from sentinair.roles.engine.commits import Commits
+from sentinair.roles.engine.exports import Exports
 from sentinair.settings.types import SinksSettings
 from sentinair.store.outgoing import OutgoingReader
 from sentinair.store.sinks import LetterRow, PausedData, RefusedData, ReplayedData
@@ -37,14 +47,6 @@ _BAD: Final = ("stale", "unhealthy")
 _REMEMBERED: Final = 2000
 
 
-def _can_be(position: Position, ends: tuple[int, int]) -> bool:
-    """Whether a stored cursor lies within the record: the table is no part of the chain."""
-    return all(
-        isinstance(at, int) and 0 <= at <= end
-        for at, end in zip((position.seq, position.event), ends, strict=True)
-    )
-
-
 class _Sink:
     """One sink's state in the engine's memory."""
 
@@ -53,6 +55,7 @@ class _Sink:
         self.kind = ""
         self.codec = ""
         self.position = kept.position
+        self.given = kept.position  # handed over; what lies behind position may yet be lost there
         self.paused = kept.paused
         self.health: SinkHealth | None = None
         self.heard_ns: int | None = None  # steady clock
@@ -78,7 +81,7 @@ class Sinks:
         *,
         stamp: Callable[[], Stamp],
         notice: Callable[[SinkEvent], None],
-        say: Callable[[Wake | SinksKept | AskSink], None],
+        say: Callable[[ForForwarder], None],
     ) -> None:
         """notice: stores and judges an event.  Raises StorageFault."""
         self._commits = commits
@@ -87,6 +90,7 @@ class Sinks:
         self._stamp = stamp
         self._notice = notice
         self._say = say
+        self.exports = Exports(lambda: stamp().mono_ns, say)
         self._taken: int | None = None  # report that the next commit makes durable
         self._grown = False
         self._woken_ns = 0
@@ -104,7 +108,7 @@ class Sinks:
             name = given.name or ""
             row = rows.pop(name, None)
             position = Position(0, 0)
-            if row is not None and _can_be(row.position, ends):
+            if row is not None and row.is_within(*ends):
                 position = row.position
             elif row is not None:
                 self._set_back(name, row.position)
@@ -133,14 +137,21 @@ class Sinks:
             if sink.enabled
         )
 
-    def hear(self, report: SinkReport) -> None:
+    def hear(self, report: SinkReport | ExportWord) -> None:
         """Raises DataFault if it cannot be true."""
+        if isinstance(report, ExportWord):
+            self.exports.hear(report)
+            return
         seq, event = self._commits.store.head.seq, self._newest
         for word in report.words:
             sink = self._sinks.get(word.name)
             if sink is None or not sink.enabled:
                 raise DataFault(f"the forwarder speaks of a sink {word.name!r} that it has not")
-            if word.position.seq > seq or word.position.event > event:
+            given = word.given or word.position
+            if (
+                max(word.position.seq, given.seq) > seq
+                or max(word.position.event, given.event) > event
+            ):
                 raise DataFault(f"{word.name} is said to be beyond the record's end")
         stamp = self._stamp()
         news = [self._take(word, self._sinks[word.name], stamp) for word in report.words]
@@ -163,6 +174,7 @@ class Sinks:
             sink.letters = max(0, sink.letters - len(word.delivered))
             for key in word.delivered:
                 sink.seen.pop(key, None)
+        sink.given = word.given or word.position
         sink.health, sink.heard_ns = word.health, stamp.mono_ns
         return news
 
@@ -258,7 +270,10 @@ class Sinks:
     # -- people --------------------------------------------------------------------------------------------------
 
     def status(self) -> list[dict[str, object]]:
-        """Each sink of the configuration, JSON-able."""
+        """Each sink of the configuration, JSON-able.
+
+        behind: not handed over; unsure: handed over, may still be lost there, and would then come again.
+        """
         now_ns = self._stamp().mono_ns
         head, newest = self._commits.store.head.seq, self._newest
         wants = {given.name: bool(given.events) for given in self._settings.to}
@@ -271,8 +286,13 @@ class Sinks:
                 "paused": sink.paused,
                 "seq": sink.position.seq,
                 "event": sink.position.event,
-                "behind": max(0, head - sink.position.seq),
-                "events_behind": max(0, newest - sink.position.event) if wants[name] else 0,
+                "given": sink.given.seq,
+                "behind": max(0, head - sink.given.seq),
+                "unsure": max(0, sink.given.seq - sink.position.seq),
+                "events_behind": max(0, newest - sink.given.event) if wants[name] else 0,
+                "events_unsure": max(0, sink.given.event - sink.position.event)
+                if wants[name]
+                else 0,
                 "letters": sink.letters,
                 **self._health(sink, now_ns),
             }
@@ -302,8 +322,11 @@ class Sinks:
         self._say(AskSink(name, "pause" if paused else "resume"))
 
     def test(self, name: str, by: str) -> None:
-        """A record that goes to this sink only, whatever its filter."""
+        """A record that goes to this sink only, whatever its filter; hurry() once it is on disk."""
         self._commits.record("sink.tested", {"sink": name, "by": by})
+
+    def hurry(self, name: str) -> None:
+        """Bring what there is now, and put away what the sink holds."""
         self._say(AskSink(name, "try"))
 
     def letters(self, name: str) -> list[LetterRow]:

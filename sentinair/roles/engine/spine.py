@@ -15,6 +15,7 @@ from sentinair.ipc.messages import (
     Ack,
     AskInventory,
     Batch,
+    ExportWord,
     FromEngine,
     FromSender,
     Health,
@@ -81,7 +82,7 @@ class Spine:
         self.panel = panel
         self._overdue = overdue
         self.sinks = sinks
-        self._met: set[str] = set()  # roles that were here in this life
+        self.met: set[str] = set()  # roles that were here in this life
         self.alerts = alerts
         self._own = own
         self.commits = commits
@@ -93,9 +94,8 @@ class Spine:
         self._random = random
         self._upkeep = upkeep
         self._clock = ClockWatch()
-        self._taken: dict[
-            LaneKey, int
-        ] = {}  # what this life of the engine took, on disk or not yet
+        # What this life of the engine took, on disk or not yet.
+        self._taken: dict[LaneKey, int] = {}
         self._held_events = 0
         self._listed = False  # whether this life of the engine has asked for all processes
         self._next_inventory_ns = 0
@@ -117,7 +117,7 @@ class Spine:
                     self._hold_or_take(sender, batch)
             case Health():
                 sender.health = message
-            case SinkReport():
+            case SinkReport() | ExportWord():
                 if self.senders.get(sender.role) is sender and sender.role == "forwarder":
                     self.sinks.hear(message)
             case Hello():
@@ -134,7 +134,8 @@ class Spine:
         durable = {name: store.lane(key) for name, key in lanes.items()}
         committed = {name: seq for name, seq in durable.items() if seq is not None}
         kept = self.sinks.kept() if sender.role == "forwarder" else None
-        sender.welcome(hello, committed, self._own_processes(), store.chain, kept)
+        exports = self.sinks.exports.unfinished()
+        sender.welcome(hello, committed, self._own_processes(), store.chain, kept, exports)
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
         self.senders[sender.role] = sender
@@ -143,7 +144,7 @@ class Spine:
             self.say("sensor", Own(self._own_processes()))
         if sender.role in REPAIR and not committed:
             self._new_run(sender.role, hello)
-        self._met.add(sender.role)
+        self.met.add(sender.role)
         if sender.role == "sensor":
             self._next_inventory_ns = 0
             self.judge.ask_again()
@@ -163,7 +164,7 @@ class Spine:
             mono_ns=self._stamp().mono_ns,
             gap_id=self._random(8),
             source=role,
-            reason="restart" if self._after_stop and role not in self._met else "sender_death",
+            reason="restart" if self._after_stop and role not in self.met else "sender_death",
             lost=None,
             since_ns=min(last[1], hello.ready_ns),  # the last commit may have come after
             until_ns=hello.ready_ns,

@@ -8,6 +8,8 @@ worker    one sink's thread: what is next, when it may go, what became of it
 delivery  parcels to the sink: tries, refusals, dead letters
 supply    records and events after a position, as entries
 orders    what a person wants of a sink, and what waits to be reported
+exports   one thread more: what `sentinair export` asks for, into data/exports
+small     what is there without all that
 
-Nothing of it is loaded while no sink is enabled: then the role is as small as a stub.
+Nothing else is loaded while no sink is enabled and no export is wanted: then the role is as small as a stub.
 """

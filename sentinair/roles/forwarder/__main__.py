@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Final, cast
 
 from sentinair.errors import SentinairError
-from sentinair.roles.arguments import options
-from sentinair.roles.stub import main as idle
+from sentinair.roles.arguments import options, stop_descriptor
+from sentinair.roles.forwarder.small import IDLE, again, clear_leftovers, signals_come
+from sentinair.roles.stub import rest
 from sentinair.settings.compiled import ForwarderSettings, read_sinks
 from sentinair.settings.registered import load
 
@@ -19,16 +20,24 @@ _ROLE: Final = "sentinair.roles.forwarder.role:run"  # with the database and the
 
 def main(words: list[str]) -> int:
     """Run until SIGTERM; returns the exit status."""
+    signals_come()
+    stop, _wake = stop_descriptor()
     try:
         given = options("forwarder", words, ("settings", "socket"))
         settings = read_sinks(Path(given["settings"]))
-        if not settings.sinks:
-            return idle("forwarder", ["--socket", given["socket"]])
-        run = cast(Callable[[ForwarderSettings, Path], int], load(_ROLE))
-        return run(settings, Path(given["socket"]))
+        clear_leftovers(os.fsencode(settings.state))
+        path = Path(given["socket"])
+        if not settings.sinks and not rest("forwarder", path, stop):
+            return 0
+        run = cast(Callable[[ForwarderSettings, Path, int], int], load(_ROLE))
+        status = run(settings, path, stop)
     except SentinairError as fault:
         os.write(2, f"forwarder: {fault}\n".encode())
         return fault.exit_status
+    if status == IDLE:
+        again(stop)
+        return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -12,13 +12,15 @@ import msgspec
 from sentinair.errors import SinkAway, SinkRefused
 from sentinair.model.delivery import Letter
 from sentinair.model.entry import Entry, Parcel
-from sentinair.model.ports import Codec, Sink, SinkKind
+from sentinair.model.ports import Codec, Flushes, Sink, SinkKind
+from sentinair.model.standing import Standing
 from sentinair.model.text import shown
 from sentinair.settings.compiled import PlacedSink
 from sentinair.settings.registered import load
 from sentinair.sinks.ground import Ground
 from sentinair.sinks.health import brief
 from sentinair.sinks.mapping import change
+from sentinair.store.outgoing import OutgoingReader
 
 __all__ = ["TRIES", "Delivery", "Outcome"]
 
@@ -76,6 +78,13 @@ class Delivery:
         """Nothing is to be delivered.  Raises SinkAway."""
         with _Edge(self):
             self._opened().idle(mono_ns)
+
+    def flush(self) -> None:
+        """A person waits for what the sink holds.  Raises SinkAway."""
+        with _Edge(self):
+            sink = self._opened()
+            if isinstance(sink, Flushes):
+                sink.flush()
 
     def holding(self) -> Mapping[str, int]:
         """What the sink may still lose."""
@@ -148,11 +157,17 @@ class Delivery:
                 state=self._state,
                 codec=self._codec,
                 allow_networks=self._networks,
+                standing=self._standing,
             )
             kind = cast(SinkKind, load(self._placed.sink))
             options = msgspec.convert(self._placed.settings.options, kind.options)
             self._sink = cast(Callable[..., Sink], load(kind.make))(ground, options)
         return self._sink
+
+    def _standing(self) -> Standing:
+        """A connection for each look: it is seldom asked for, and what is not open costs no memory."""
+        with OutgoingReader.open(self._state) as reader:
+            return reader.standing()
 
     def closed(self) -> None:
         """The sink went away: it is opened again before the next try."""

@@ -29,6 +29,7 @@ class Orders:
         self._wake = threading.Event()
         self._on_change = on_change
         self._position = self._sure = position  # where the thread is; what is past being lost
+        self._settled = position  # where it was when that was last told
         self._letters: deque[Letter] = deque()
         self._delivered: deque[Key] = deque()
         self._replays: deque[Key] = deque()
@@ -37,6 +38,8 @@ class Orders:
         self.paused = paused
         self.stopping = False
         self.hurry = False  # a person wants it tried now
+        self.flushes = 0  # how often a person has asked for what the sink holds
+        self._flushed = 0
         self.reopen = False  # the engine is a new one: so may be the ledger
         self.woken = True  # the ledger may have grown
 
@@ -52,6 +55,7 @@ class Orders:
                     self.paused, self.hurry = False, True
                 case "try":
                     self.hurry = True
+                    self.flushes += 1
                 case "letters":
                     known = set(self._replays)
                     self._replays.extend(key for key in asked.letters if key not in known)
@@ -76,7 +80,9 @@ class Orders:
         with self._lock:
             letters, delivered = tuple(self._letters), tuple(self._delivered)
             self._told = (len(letters), len(delivered))
-            return SinkWord(self.name, self._sure, health, letters, delivered)
+            # Who waits for a flush shall not be told of what it has yet to bring.
+            given = self._sure if self.flush_waits else self._position
+            return SinkWord(self.name, self._sure, health, letters, delivered, given)
 
     def kept(self) -> None:
         """The last word is on the engine's disk."""
@@ -139,10 +145,22 @@ class Orders:
             min(at.event, holding.get("event", at.event + 1) - 1),
         )
         with self._lock:
-            changed, self._sure = sure != self._sure, sure
+            more = sure != self._sure
+            changed = more or at != self._settled
+            self._sure, self._settled = sure, at
         if changed or self._letters:
             self._on_change()
-        return changed
+        return more
+
+    @property
+    def flush_waits(self) -> bool:
+        """Whether somebody waits for what the sink holds."""
+        return self.flushes != self._flushed
+
+    def flushed(self, flushes: int) -> None:
+        """What the sink held when so many had asked is put away."""
+        self._flushed = flushes
+        self._on_change()
 
     def fall_back(self) -> None:
         """The sink went away: what it may have lost comes again."""

@@ -11,10 +11,13 @@ import time
 from pathlib import Path
 from typing import Final
 
-from sentinair.ipc.link import RETRY_SECS, ForForwarder, Link
+from sentinair.ipc.link import RETRY_SECS, Link
 from sentinair.ipc.messages import (
     VERSION,
+    AskExport,
     AskSink,
+    ForForwarder,
+    GiveUpExport,
     Health,
     Hello,
     KeptSink,
@@ -27,9 +30,10 @@ from sentinair.ipc.notify import Notifier
 from sentinair.kernel.procfs import start
 from sentinair.model.delivery import Position
 from sentinair.model.text import shown
-from sentinair.roles.arguments import stop_descriptor
 from sentinair.roles.forwarder.delivery import Delivery
+from sentinair.roles.forwarder.exports import Exporter
 from sentinair.roles.forwarder.orders import Orders
+from sentinair.roles.forwarder.small import IDLE
 from sentinair.roles.forwarder.supply import Supply
 from sentinair.roles.forwarder.worker import Worker
 from sentinair.settings.compiled import ForwarderSettings, PlacedSink
@@ -44,15 +48,17 @@ REPORT_SECS: Final = 1.0  # between two reports
 STOP_SECS: Final = 3.0  # for what is being delivered now
 LAST_SECS: Final = 2.0  # for the engine to take the last report
 AGAIN: Final = 75  # EX_TEMPFAIL, sysexits(3): start me again, the ledger is another one
+LINGER_SECS: Final = 5.0  # after the last export: people seldom want one only
 
 
 class Role:
-    """Single-threaded but for the sinks' own threads."""
+    """Single-threaded but for the sinks' own threads, and one for exports."""
 
-    def __init__(self, settings: ForwarderSettings, path: Path) -> None:
+    def __init__(self, settings: ForwarderSettings, path: Path, stop: int) -> None:
+        """stop: a descriptor that can be read when it is time to end."""
         self._settings = settings
         self._host = shown(socket.gethostname())
-        self._stop, _ = stop_descriptor()
+        self._stop = stop
         self._woken, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         hello = Hello(
             VERSION,
@@ -74,9 +80,14 @@ class Role:
         self._next_report = 0.0
         self._next_health = 0.0
         self._other_ledger = False
+        self._exporter = Exporter(
+            Path(settings.state), self._host, path.with_name("signing.sock"), self._news
+        )
+        self._has_news = False
+        self._idle_since = time.monotonic()
 
     def run(self) -> int:
-        """Until SIGTERM; returns the exit status."""
+        """Until SIGTERM; returns the exit status, or IDLE."""
         notifier = Notifier.from_environment()
         notifier.ready(f"{len(self._settings.sinks)} sinks")
         try:
@@ -87,6 +98,8 @@ class Role:
                 if self._link.connected:
                     self._tell(time.monotonic())
                     self._link.pump()
+                if self._is_idle(time.monotonic()):
+                    return IDLE
                 notifier.alive()
         finally:
             notifier.stopping()
@@ -95,14 +108,22 @@ class Role:
 
     @property
     def hangs(self) -> bool:
-        """Whether a sink's thread did not end."""
-        return any(worker.thread.is_alive() for worker in self._workers.values())
+        """Whether a thread did not end."""
+        threads = [worker.thread for worker in self._workers.values()]
+        return any(thread.is_alive() for thread in (*threads, self._exporter.thread))
+
+    def _is_idle(self, now: float) -> bool:
+        if self._settings.sinks or self._exporter.busy or not self._link.connected:
+            self._idle_since = now
+        return now - self._idle_since >= LINGER_SECS
 
     # -- the engine's words --------------------------------------------------------------------------------------
 
     def _welcome(self, welcome: Welcome) -> None:
         stored = {sink.name: sink for sink in welcome.sinks}
         self._changed, self._next_health = True, 0.0
+        self._exporter.agree(welcome.exports)
+        self._has_news = True
         if not self._workers:
             self._begin(stored, welcome.chain)
             return
@@ -160,13 +181,24 @@ class Role:
                     worker.orders.kept()
             case AskSink(name) if name in self._workers:
                 self._workers[name].orders.take(word)
+            case AskExport():
+                self._exporter.take(word)
+                self._has_news = True
+            case GiveUpExport(order_id):
+                self._exporter.give_up(order_id)
 
     # -- reports -------------------------------------------------------------------------------------------------
 
     def _wake_up(self) -> None:
-        """Called by the sinks' threads."""
+        """Called by the threads."""
         if not self._changed:
             self._changed = True
+            os.write(self._waker, b".")
+
+    def _news(self) -> None:
+        """Called by the exporter's thread."""
+        if not self._has_news:
+            self._has_news = True
             os.write(self._waker, b".")
 
     def _tell(self, now: float) -> None:
@@ -182,7 +214,13 @@ class Role:
                 "delivered": sum(worker.health.delivered for worker in self._workers.values()),
                 "refused": sum(worker.health.refused for worker in self._workers.values()),
             }
-            self._link.tell(Health(dict.fromkeys(self._workers, True), totals, notes))
+            monitors = dict.fromkeys(self._workers or ["forwarder"], True)
+            self._link.tell(Health(monitors, totals, notes))
+            self._has_news = True
+        if self._has_news:
+            self._has_news = False
+            for word in self._exporter.words():
+                self._link.tell(word)
         if self._changed and not self._told and now >= self._next_report:
             self._report(now)
 
@@ -214,7 +252,9 @@ class Role:
         if not self._link.connected:
             return RETRY_SECS
         now = time.monotonic()
-        due = self._next_health
+        due = now if self._has_news else self._next_health
+        if not self._settings.sinks:
+            due = min(due, self._idle_since + LINGER_SECS)
         if self._changed and not self._told:
             due = min(due, self._next_report)
         return max(0.0, due - now)
@@ -222,12 +262,15 @@ class Role:
     # -- the end -------------------------------------------------------------------------------------------------
 
     def _end(self) -> None:
-        """Let each sink finish what it is at, and have the engine store how far they came."""
+        """Let each sink finish what it is at, and have the engine store how far they came; an export is given up."""
+        self._exporter.stop()
         for worker in self._workers.values():
             worker.orders.stop()
         by = time.monotonic() + STOP_SECS
         for worker in self._workers.values():
             worker.thread.join(max(0.0, by - time.monotonic()))
+        if self._exporter.thread.ident is not None:
+            self._exporter.thread.join(max(0.0, by - time.monotonic()))
         if self._link.connected and self._workers and not self._other_ledger:
             if self._told:  # its receipt would only cost time
                 for worker in self._workers.values():
@@ -249,10 +292,10 @@ class Role:
             self._link.pump()
 
 
-def run(settings: ForwarderSettings, path: Path) -> int:
-    """path: the engine's socket for this role.  Raises nothing that a sink does."""
+def run(settings: ForwarderSettings, path: Path, stop: int) -> int:
+    """path: the engine's socket for this role.  stop: see Role.  Raises nothing that a sink does."""
     logging.basicConfig(stream=sys.stderr, format="sentinair forwarder: %(levelname)s %(message)s")
-    role = Role(settings, path)
+    role = Role(settings, path, stop)
     status = role.run()
     if role.hangs:
         sys.stderr.flush()

@@ -60,9 +60,8 @@ class Worker:
         self._looked_ahead = 0
         self._next_look = 0.0
         self._unread_times = 0  # one after the other
-        self._undone = (
-            0  # times it went away with what it had taken, since it last had some delivered
-        )
+        self._undone = 0  # times it lost what it had taken, since it last had some delivered
+        self._flushed: int | None = None  # within this step: for whom, as orders counts them
         self.thread = threading.Thread(target=self._run, name=f"sink {orders.name}", daemon=True)
 
     def retry_secs(self, now_ns: int) -> float | None:
@@ -78,6 +77,9 @@ class Worker:
                     wait = self._step(time.monotonic_ns())
                     if self.orders.settle(self._delivery.holding()) and self._undone:
                         self._undone = self.health.failures = 0
+                    if self._flushed is not None:
+                        self.orders.flushed(self._flushed)
+                        self._flushed = None
                 except SinkAway as fault:
                     wait = self._went_away(fault)
                 except SentinairError as fault:  # of the ledger, not of the sink
@@ -91,6 +93,7 @@ class Worker:
     def _went_away(self, fault: SinkAway) -> float:
         """A sink that takes entries and never has them delivered is not well in between."""
         self._ahead.clear()
+        self._looked_ahead = 0  # what went before its turn may be lost, too
         self.orders.fall_back()
         self.orders.woken = True
         if fault.undone:
@@ -150,10 +153,21 @@ class Worker:
             self._next_look = now_ns / 1e9 + LOOK_SECS
         if not items:
             self.health.limited_since_mono_ns = None
+            self._flush()
             self._idle(now_ns)
             return IDLE_SECS
         self.orders.woken = True  # there may be more
-        return self._bring(items, now_ns)
+        wait = self._bring(items, now_ns)
+        if len(items) < limit:
+            self._flush()
+        return wait
+
+    def _flush(self) -> None:
+        """All that there is has been brought: a person may wait for what the sink holds of it."""
+        if self.orders.flush_waits:
+            asked = self.orders.flushes
+            self._delivery.flush()
+            self._flushed = asked
 
     def _idle(self, now_ns: int) -> None:
         self.health.busy_since_mono_ns = now_ns

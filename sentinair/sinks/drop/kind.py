@@ -12,12 +12,11 @@ from sentinair.sinks.drop.place import safe
 from sentinair.sinks.drop.segment import Limits
 from sentinair.sinks.drop.signer import EngineSigner
 from sentinair.sinks.drop.sink import DropSink
-from sentinair.sinks.ground import Ground
+from sentinair.sinks.ground import Ground, run_folder
 
 __all__ = ["drop"]
 
 _NS: Final = 1_000_000_000
-_INSTALLED: Final = Path("/var/lib/sentinair"), Path("/run/sentinair")
 
 
 class _Clock:
@@ -32,8 +31,7 @@ def drop(ground: Ground, options: DropOptions) -> DropSink:
     """Raises DataFault, PermissionFault for a memory that cannot be used, and where there is no codec."""
     if ground.codec is None:
         raise DataFault("a drop needs a codec", where=f"sink {ground.name}", remedy="codec: ndjson")
-    state, run = _INSTALLED
-    socket = (run if ground.state == state else ground.state / "run") / "signing.sock"
+    socket = run_folder(ground.state) / "signing.sock"
     exports = ground.state / "data" / "exports"
     return DropSink(
         ground.name,

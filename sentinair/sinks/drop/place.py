@@ -15,7 +15,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from sentinair.errors import SinkAway
 from sentinair.kernel.rename import rename_new
@@ -58,6 +58,12 @@ class Place:
             self.close()
             raise SinkAway("nothing is mounted there", where=directory, remedy="mount the share")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         if self.descriptor >= 0:
             os.close(self.descriptor)
@@ -76,7 +82,10 @@ class Place:
         """A new empty file: its temporary name, and a descriptor to write."""
         name = f"{self._prefix}{os.urandom(8).hex()}.part"
         with self._trying("written"):
-            return name, os.open(name, _MAKE, MODE, dir_fd=self.descriptor)
+            descriptor = os.open(name, _MAKE, MODE, dir_fd=self.descriptor)
+        with contextlib.suppress(OSError):  # a stick may know no modes (vfat)
+            os.fchmod(descriptor, MODE)  # whatever the umask is: the forwarder's unit has 0077
+        return name, descriptor
 
     def write(self, descriptor: int, data: bytes) -> None:
         with self._trying("written"):
@@ -130,7 +139,7 @@ class Place:
         try:
             self.write(descriptor, data)
             self.sync(descriptor)
-            name = self._replaced(temporary, stem, ending)
+            name = self.give_name(temporary, stem, ending)
         except SinkAway:
             self.remove(temporary)
             raise
@@ -139,7 +148,8 @@ class Place:
         self.sync()
         return name
 
-    def _replaced(self, temporary: str, stem: str, ending: str) -> str:
+    def give_name(self, temporary: str, stem: str, ending: str) -> str:
+        """As replace(), for a finished temporary file; the directory is not synced."""
         with self._trying("written"):
             for number in range(1, MAX_NAMES + 1):
                 name = f"{stem}{ending}" if number == 1 else f"{stem}.{number}{ending}"

@@ -123,6 +123,11 @@ class DropSink:
                 self._take(parcel)
             self._cut_due(self._clock.mono_ns())
 
+    def flush(self) -> None:
+        with self._or_let_go():
+            for key in tuple(self._segments):
+                self._cut(key)
+
     def idle(self, mono_ns: int) -> None:
         with self._or_let_go():
             self._cut_due(mono_ns)

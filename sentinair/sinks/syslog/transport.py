@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import os
+import pwd
 import socket
 import ssl
 import struct
@@ -31,6 +33,7 @@ _BURST_BYTES: Final = (
     64 * 1024
 )  # of one write: a receiver that ends loses no more than a few of them
 _POLL_SECS: Final = 0.01
+_SAID_BYTES: Final = 4096
 
 
 class Transport(Protocol):
@@ -161,10 +164,15 @@ class Stream:
 
     def _has_ended(self, connection: socket.socket) -> bool:
         """Whether the receiver has said that it reads no more.  A syslog receiver says nothing else."""
+        connection.settimeout(
+            0
+        )  # with another one Python waits for something to read, whatever the flags
         try:
-            return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        except BlockingIOError:
+            return connection.recv(_SAID_BYTES) == b""
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
+        finally:
+            connection.settimeout(SEND_SECS)
 
     def close(self) -> None:
         connection, self._socket = self._socket, None
@@ -196,15 +204,36 @@ def tls_context(files: TlsFiles) -> ssl.SSLContext:
     """For a client, TLS 1.2 or newer (RFC 9662), the receiver's certificate and name checked.  Raises SinkAway."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    for path in (files.ca, files.cert, files.key):
+        if path is not None:
+            _check_readable(path)
     try:
         context.load_verify_locations(files.ca)
         if files.cert is not None:
             context.load_cert_chain(files.cert, files.key)
     except (OSError, ssl.SSLError) as fault:
         name = files.ca if files.cert is None else f"{files.ca}, {files.cert}, {files.key}"
-        remedy = "they must be PEM files that the forwarder may read, the key without a password"
+        remedy = "they must be PEM files that belong together, the key without a password"
         raise SinkAway(f"cannot be used: {fault}", where=str(name), remedy=remedy) from fault
     return context
+
+
+def _check_readable(path: Path) -> None:
+    """ssl says that a file cannot be read, but not which."""
+    try:
+        path.open("rb").close()
+    except OSError as fault:
+        remedy = f"it must be there, and user {_own_name()} must be allowed to read it"
+        raise SinkAway(
+            f"cannot be read: {fault.strerror}", where=str(path), remedy=remedy
+        ) from fault
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 class Tls(Stream):
@@ -228,16 +257,6 @@ class Tls(Stream):
         except OSError:
             plain.close()
             raise
-
-    def _has_ended(self, connection: socket.socket) -> bool:
-        assert isinstance(connection, ssl.SSLSocket)
-        connection.settimeout(0)
-        try:
-            return connection.recv(1) == b""
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            return False
-        finally:
-            connection.settimeout(SEND_SECS)
 
     def _say_goodbye(self, connection: socket.socket) -> None:
         assert isinstance(connection, ssl.SSLSocket)

@@ -17,6 +17,7 @@ flood        a rule that fires 100,000 times, and critical alerts in the middle 
 verify       how long proving a whole ledger takes
 bitflips     single flipped bits, all of which must be found
 benign       ordinary work: which alerts it raises
+codecs       what each format costs beside the bare JSON encoder
 drops        damaged drops get their verdict, clean ones none
 peers        what the usual libraries see of the same loads
 """

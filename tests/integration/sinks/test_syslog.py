@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import pwd
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -184,3 +186,19 @@ def test_a_datagram_that_no_socket_takes_is_refused_and_not_tried_for_ever(tmp_p
         assert told.value.index == 1
         assert small.body in receiver.recv(1 << 16)
         sink.close()
+
+
+def test_the_file_that_cannot_be_read_is_named_with_the_user_who_cannot(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    options = SyslogOptions(
+        protocol="tls",
+        server="127.0.0.1",
+        ca_file=str(authority.ca),
+        cert_file=str(authority.issue("agent").cert),
+        key_file=f"{tmp_path}/none.key",
+    )
+    sink = syslog(Ground(name="siem", host="h", state=tmp_path), options)
+    with pytest.raises(SinkAway, match="cannot be read: No such file") as told:
+        sink.open()
+    assert told.value.where == f"{tmp_path}/none.key"
+    assert f"user {pwd.getpwuid(os.geteuid()).pw_name}" in told.value.remedy

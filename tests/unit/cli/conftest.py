@@ -29,7 +29,8 @@ START_NS = 1_700_000_000 * 10**9
 class Program:
     """`sentinair` on a configuration and a state of its own."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str] | None) -> None:
+        """capsys: None where it is not called."""
         self.config = folder / "config"
         self.state = folder / "state"
         shutil.copytree(ROOT / "config", self.config)
@@ -42,6 +43,7 @@ class Program:
 
     def __call__(self, *words: str) -> int:
         """Run it; out and err hold what it said."""
+        assert self._capsys is not None
         self._capsys.readouterr()
         status = main([*self.places, *words])
         self.out, self.err = self._capsys.readouterr()

@@ -63,3 +63,11 @@ def test_a_rolled_back_drop_is_found_by_what_was_known(
 def test_what_is_for_drops_only_is_refused_of_a_record(recorded: Program) -> None:
     assert recorded("verify", "--max-age", "1") == 2
     assert "for drops" in recorded.err
+
+
+def test_a_drop_that_is_still_empty_is_said_to_be(program: Program, station: Station) -> None:
+    empty = station.drop.with_name("empty")
+    empty.mkdir()
+    words = ["verify", str(empty), "--public-key", str(station.public_key)]
+    assert program(*words) == 74
+    assert "no segment is here yet" in program.err

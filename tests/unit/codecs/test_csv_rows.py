@@ -2,65 +2,23 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from sentinair.codecs.csv_rows import CsvCodec
-from sentinair.codecs.summary import summary
 from sentinair.model.entry import Entry
 from sentinair.model.ports import Codec
-from tests.harness.expected import cut_text, escaped, formula_starts, guarded, time_text, unsafe
+from tests.harness.expected import unsafe
+from tests.harness.file_expected import COLUMNS, SIGNS, cell, csv_row, formula
 from tests.harness.hostile import hostile_entries
-
-COLUMNS = [
-    "id",
-    "timestamp",
-    "severity",
-    "category",
-    "title",
-    "description",
-    "source",
-    "status",
-    "acknowledged_by",
-]
-SIGNS = formula_starts()
+from tests.harness.outside_readers import miller_csv
 
 
 def written(codec: Codec, entries: list[Entry]) -> bytes:
     rows = codec.between().join(codec.encode(entry) for entry in entries)
     return codec.begin(0) + rows + codec.end(len(entries))
-
-
-def cell(text: str | None) -> str:
-    """A text as the spreadsheet must find it: escaped, guarded, cut to 32,767 units of UTF-16."""
-    safe = guarded(escaped(text or ""), SIGNS)
-    units = len(safe.encode("utf-16-le")) // 2
-    if units <= 32_767:
-        return safe
-    return cut_text(safe, 32_767 if units == len(safe) else 16_383, escaped(text or ""))
-
-
-def wanted(entry: Entry) -> list[str]:
-    when = time_text(entry.time_ns if entry.alert is None else entry.alert.time_ns)
-    if entry.alert is None:
-        words = summary(entry)
-        key = f"{entry.chain}-{entry.stream}-{entry.seq}"
-        row = [key, when or far(entry.time_ns), words.severity, words.category, words.title]
-        return [*map(cell, row), cell(words.message), entry.stream, "", ""]
-    alert = entry.alert
-    row = [alert.id, when or far(alert.time_ns), alert.severity, alert.category, alert.title]
-    rest = (alert.description, alert.source, alert.status, alert.acknowledged_by)
-    return [*map(cell, row), *map(cell, rest)]
-
-
-def far(time_ns: int) -> str:
-    return f"{time_ns} ns"
 
 
 def test_any_entry_is_one_row_without_a_formula_in_it() -> None:
@@ -73,25 +31,16 @@ def test_any_entry_is_one_row_without_a_formula_in_it() -> None:
         assert unsafe(line) == []
     rows = list(csv.reader(io.StringIO(raw.decode(), newline=""), strict=True))
     assert rows[0] == COLUMNS
-    assert rows[1:] == [wanted(entry) for entry in entries]
+    assert rows[1:] == [csv_row(entry) for entry in entries]
     assert [found for row in rows[1:] for found in row if formula(found)] == []
 
 
-def formula(text: str) -> bool:
-    """Whether a spreadsheet could take a cell for a formula, also one that separates cells by semicolons."""
-    return any(part.lstrip(' "\u00a0\u3000')[:1] in tuple(SIGNS) for part in text.split(";"))
-
-
 @pytest.mark.skipif(shutil.which("mlr") is None, reason="needs Miller (mlr)")
-def test_miller_reads_what_was_written(tmp_path: Path) -> None:
+def test_miller_reads_what_was_written() -> None:
     entries = list(hostile_entries(1_200, seed=2))
-    path = tmp_path / "alerts.csv"
-    path.write_bytes(written(CsvCodec(), entries))
-    query = ["mlr", "-S", "--icsv", "--ojsonl", "cat", str(path)]
-    done = subprocess.run(query, capture_output=True, check=True)
-    rows: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = miller_csv(written(CsvCodec(), entries))
     assert [list(row) for row in rows] == [COLUMNS] * len(entries)
-    assert [list(row.values()) for row in rows] == [wanted(entry) for entry in entries]
+    assert [list(row.values()) for row in rows] == [csv_row(entry) for entry in entries]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from sentinair.model.event import (
     ProcessEvent,
 )
 from sentinair.model.process import Parent, Process
+from sentinair.model.text import shown_argv
 from tests.harness.strategies import events, processes
 
 BASH = Process(
@@ -109,6 +110,19 @@ def test_an_observation_that_is_never_stored_is_refused() -> None:
     listing = Listing(seen_ns=0, mono_ns=0, scan=1, directory=b"/", names=(), states=())
     with pytest.raises(KeyError):
         render(1, listing, None, None)
+
+
+@given(st.lists(st.binary(max_size=4) | st.text(max_size=3).map(lambda text: text.encode("utf-8", "replace"))))  # fmt: skip
+def test_arguments_stand_beside_their_text_in_hex_as_soon_as_one_is_not_that_text(
+    argv: list[bytes],
+) -> None:
+    event = ProcessEvent(
+        seen_ns=0, mono_ns=0, action="exec", process=Process(pid=1, argv=tuple(argv))
+    )
+    data = render(1, event, None, None)["data"]
+    assert data["cmdline"] == shown_argv(tuple(argv))
+    same = [word.encode() for word in data["argv"]] == argv
+    assert data.get("argv_hex") == (None if same else [raw.hex() for raw in argv])
 
 
 @given(events, st.none() | processes)

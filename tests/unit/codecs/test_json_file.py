@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,36 +8,18 @@ from sentinair.codecs.json_file import JsonFileCodec
 from sentinair.codecs.ndjson import NdjsonCodec
 from sentinair.model.entry import Entry
 from sentinair.model.ports import Codec
-from tests.harness.expected import cut_text, escaped, json_entry, unsafe
+from tests.harness.expected import cut_text, escaped, unsafe
+from tests.harness.file_expected import FIELDS, json_alert
 from tests.harness.hostile import hostile_entries
+from tests.harness.outside_readers import jq
 from tests.unit.codecs.test_ndjson import strict
 
-FIELDS = [
-    "id",
-    "timestamp",
-    "severity",
-    "category",
-    "title",
-    "description",
-    "source",
-    "details",
-    "status",
-    "acknowledged_by",
-    "acknowledged_at",
-]
 WRITTEN_NS = 1_795_167_841_003_000_123
 
 
 def written(codec: Codec, entries: list[Entry]) -> bytes:
     bodies = [body for entry in entries if (body := codec.encode(entry))]
     return codec.begin(WRITTEN_NS) + codec.between().join(bodies) + codec.end(len(bodies))
-
-
-def wanted(entry: Entry) -> dict[str, Any]:
-    """Of all that NDJSON says of the alert the fields that the guide names, and what stands beside them."""
-    alert = json_entry(entry)["alert"]
-    beside = [f"{name}{end}" for name in FIELDS for end in ("", "_hex", "_ns")]
-    return {name: alert[name] for name in beside if name in alert}
 
 
 def test_a_file_has_the_shape_of_the_guide() -> None:
@@ -54,7 +32,7 @@ def test_a_file_has_the_shape_of_the_guide() -> None:
     assert file["alert_count"] == len(file["alerts"]) == len(raised) == 1_000
     for alert, entry in zip(file["alerts"], raised, strict=True):
         assert [name for name in alert if name in FIELDS] == FIELDS
-        assert alert == wanted(entry)
+        assert alert == json_alert(entry)
 
 
 def test_no_raw_control_byte_is_in_a_file() -> None:
@@ -64,14 +42,12 @@ def test_no_raw_control_byte_is_in_a_file() -> None:
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
-def test_jq_reads_what_was_written(tmp_path: Path) -> None:
+def test_jq_reads_what_was_written() -> None:
     entries = list(hostile_entries(600, seed=4))
-    path = tmp_path / "alerts.json"
-    path.write_bytes(written(JsonFileCodec(), entries))
-    query = ["jq", "-c", ".alerts[] | [.id, .title, .description_hex, .status]", str(path)]
-    done = subprocess.run(query, capture_output=True, check=True)
-    shapes = [wanted(entry) for entry in entries if entry.alert is not None]
-    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+    raw = written(JsonFileCodec(), entries)
+    read = jq(raw, ".alerts[] | [.id, .title, .description_hex, .status]")
+    shapes = [json_alert(entry) for entry in entries if entry.alert is not None]
+    assert read == [
         [shape["id"], shape["title"], shape.get("description_hex"), shape["status"]]
         for shape in shapes
     ]

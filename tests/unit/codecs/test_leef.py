@@ -1,12 +1,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-import subprocess
-from ipaddress import ip_address
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,10 +10,9 @@ from msgspec.structs import replace
 
 from sentinair.codecs.leef import LeefCodec
 from sentinair.errors import UsageFault
-from sentinair.model.entry import Entry
-from tests.harness.expected import escaped
 from tests.harness.hostile import COUNT, hostile_entries
-from tests.harness.siem_expected import cut_to, escaped_but, milliseconds
+from tests.harness.outside_readers import miller_leef
+from tests.harness.siem_expected import escaped_but, leef_fields
 from tests.harness.siem_readers import NEEDS_FORMATS, read_leef, table
 from tests.harness.usual_entries import alert_entry, event_entry
 
@@ -25,61 +20,11 @@ LEEF = LeefCodec()
 needs_table = pytest.mark.skipif("SENTINAIR_TEST_DATA" not in os.environ, reason=NEEDS_FORMATS)
 needs_miller = pytest.mark.skipif(shutil.which("mlr") is None, reason="needs mlr (Debian miller)")
 
-SHORT = {"cat", "usrName", "resource", "fileHash", "action", "outcome", "externalId", "chain", "stream", "link", "status", "answeredBy"}  # fmt: skip
-SEVERITIES = {"low": "3", "medium": "5", "high": "8", "critical": "10"}
 OURS = {
     "fileName", "filePath", "fileHash", "processName", "processId", "action", "outcome", "externalId", "chain",
     "stream", "sequence", "link", "firstSeen", "lastSeen", "count", "confidence", "techniques", "why", "ruleAuthor",
     "ruleLicence", "ruleLink", "status", "answeredBy", "comment", "title", "msg",
 }  # fmt: skip
-
-
-def _value(text: str, limit: int, delimiter: str) -> str:
-    spaced = "".join([" " if one in "\t|^\r\n" + delimiter else one for one in text])
-    return cut_to(escaped(spaced.strip(" ")), text, limit)
-
-
-def _within(value: int | None) -> str | None:
-    return str(value) if value is not None and 0 <= value < 2**63 else None
-
-
-def _address(value: object) -> str | None:
-    try:
-        return str(ip_address(str(value).partition("%")[0]))
-    except ValueError:
-        return None
-
-
-def _expected(entry: Entry, delimiter: str = "\t") -> tuple[list[str], dict[str, str]]:
-    """Header from the product's version on, and attributes: the documented mapping, computed without the codec."""
-    alert = entry.alert
-    assert alert is not None
-    event = alert.details.get("event")
-    inner = event.get("data") if isinstance(event, dict) else None
-    data: dict[str, Any] = inner if isinstance(inner, dict) else {}
-    moment = milliseconds(entry.time_ns) or ""
-    fields: dict[str, str | None] = {
-        "devTime": moment if len(moment) == 13 else None, "sev": SEVERITIES.get(alert.severity), "cat": alert.category,
-        "usrName": alert.user, "src": _address(data.get("src")), "dst": _address(data.get("dst")),
-        "resource": entry.host, "fileName": (alert.filename or "").split("/")[-1], "filePath": alert.filename,
-        "processName": alert.process, "processId": _within(alert.pid), "action": entry.kind.removeprefix("alert."),
-        "outcome": "success", "externalId": alert.id, "chain": entry.chain, "stream": entry.stream,
-        "sequence": _within(entry.seq), "link": entry.link, "firstSeen": milliseconds(alert.first_seen_ns),
-        "lastSeen": milliseconds(alert.last_seen_ns), "count": _within(alert.count),
-        "confidence": str(round(alert.confidence * 100)) if 0 <= alert.confidence <= 1 else None,
-        "techniques": " ".join(alert.techniques), "why": " ".join(alert.why), "ruleAuthor": alert.rule_author,
-        "ruleLicence": alert.rule_license, "ruleLink": alert.rule_link, "status": alert.status,
-        "answeredBy": alert.acknowledged_by, "comment": alert.comment, "title": alert.title, "msg": alert.description,
-        # a hash comes through codecs.summary, which shows what is unsafe in it before anything is replaced
-        "fileHash": escaped(data.get("sha256") or ""),
-    }  # fmt: skip
-    rendered = {
-        key: _value(text, 255 if key in SHORT else 1023, delimiter)
-        for key, text in fields.items()
-        if text
-    }
-    header = [_value(text, 255, delimiter) or "-" for text in (entry.version, alert.rule_id)]
-    return header, {key: text for key, text in rendered.items() if text}
 
 
 def test_an_ordinary_alert_is_this_line() -> None:
@@ -111,7 +56,7 @@ def test_another_delimiter_is_named_and_no_value_holds_it(delimiter: str, named:
         header, found, attributes = read_leef(line)
         assert found == delimiter
         if entry.alert is not None:
-            assert (header[3:], attributes) == _expected(entry, delimiter)
+            assert (header[3:], attributes) == leef_fields(entry, delimiter)
     line = codec.encode(alert_entry(title=f"a{delimiter}b=c\td|e^f", description="x" * 5_000)).decode()  # fmt: skip
     attributes = read_leef(line)[2]
     assert attributes["title"] == "a b=c d e f"
@@ -163,7 +108,7 @@ class Told(msgspec.Struct, frozen=True):
 def told() -> list[Told]:
     entries = [entry for entry in hostile_entries(COUNT) if entry.alert is not None]
     assert len(entries) == 10_000
-    return [Told(entry.seq, LEEF.encode(entry).decode(), *_expected(entry)) for entry in entries]
+    return [Told(entry.seq, LEEF.encode(entry).decode(), *leef_fields(entry)) for entry in entries]
 
 
 @pytest.mark.slow
@@ -183,14 +128,8 @@ def test_miller_reads_each_hostile_alert_as_the_table_says(told: list[Told]) -> 
         *header, body = one.line.split("|")
         assert header == ["LEEF:2.0", "ZehraSec", "Sentinair", *one.header, "x09"], one.seq
         bodies.append(body)
-    done = subprocess.run(
-        ["mlr", "-S", "--idkvp", "--ifs", "tab", "--ips", "=", "--ojsonl", "cat"],
-        input="\n".join(bodies).encode() + b"\n",
-        capture_output=True,
-        check=True,
-    )
-    for one, text in zip(told, done.stdout.decode().split("\n")[:-1], strict=True):
-        assert json.loads(text) == one.attributes, one.seq
+    for one, found in zip(told, miller_leef(bodies), strict=True):
+        assert found == one.attributes, one.seq
 
 
 @needs_table

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +15,8 @@ from sentinair.model.entry import Entry
 from sentinair.model.ports import Codec
 from tests.harness.expected import cut_text, escaped, json_entry, unsafe
 from tests.harness.hostile import hostile_entries
+from tests.harness.outside_readers import jq
+from tests.harness.readback import doubles
 
 ENTRIES = 2_400
 NEEDS_JQ = pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
@@ -53,27 +53,10 @@ def test_any_entry_is_one_line_with_all_that_it_said() -> None:
 
 
 @NEEDS_JQ
-def test_jq_reads_what_was_written(tmp_path: Path) -> None:
+def test_jq_reads_what_was_written() -> None:
     entries = list(hostile_entries(600, seed=2))
-    path = tmp_path / "drop.ndjson"
-    path.write_bytes(written(NdjsonCodec(), entries))
-    done = subprocess.run(["jq", "-c", ".", path], capture_output=True, check=True)
-    lines = done.stdout.splitlines()
-    assert [doubles(json.loads(line)) for line in lines] == [
-        doubles(json_entry(entry)) for entry in entries
-    ]
-
-
-def doubles(value: Any) -> Any:
-    """jq has no other numbers, and no infinity."""
-    if isinstance(value, dict):
-        return {name: doubles(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [doubles(one) for one in value]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        most = 1.7976931348623157e308
-        return float(value) if abs(value) <= most else most if value > 0 else -most
-    return value
+    lines = jq(written(NdjsonCodec(), entries))
+    assert [doubles(line) for line in lines] == [doubles(json_entry(entry)) for entry in entries]
 
 
 def test_bytes_that_were_no_utf8_come_back() -> None:

@@ -41,6 +41,15 @@ ANSWER: dict[str, Any] = {
         "commit_secs": SPREAD,
         "delay_secs": SPREAD,
     },
+    "sinks": [
+        {
+            "name": "siem", "kind": "syslog", "enabled": True, "paused": False, "state": "unhealthy",
+            "behind": 7, "unsure": 2, "events_behind": 5, "events_unsure": 0, "letters": 3,
+            "delivered": 90, "left_out": 11, "refused": 4, "failed": 6, "latency_secs": 0.25,
+            "last_success": "1970-01-01T00:00:09Z",
+        },
+        {"name": "drop", "enabled": False, "state": "off", "behind": 8},
+    ],
     "waiting": 3,
     "not_writing": None,
 }  # fmt: skip
@@ -74,6 +83,32 @@ def test_what_the_engine_says_is_a_metric() -> None:
         "sentinair_ledger_records_total 99",
         "sentinair_engine_cpu_ratio 0.125",
     }
+
+
+def test_each_sink_says_how_far_and_how_it_is() -> None:
+    assert {line for line in lines(ANSWER) if "_sink" in line} == {
+        'sentinair_sink_behind{sink="siem",stream="record"} 7',
+        'sentinair_sink_behind{sink="siem",stream="event"} 5',
+        'sentinair_sink_unsure{sink="siem",stream="record"} 2',
+        'sentinair_sink_unsure{sink="siem",stream="event"} 0',
+        'sentinair_sink_state{sink="siem",state="healthy"} 0',
+        'sentinair_sink_state{sink="siem",state="degraded"} 0',
+        'sentinair_sink_state{sink="siem",state="stale"} 0',
+        'sentinair_sink_state{sink="siem",state="unhealthy"} 1',
+        'sentinair_sink_paused{sink="siem"} 0',
+        'sentinair_sink_dead_letters{sink="siem"} 3',
+        'sentinair_sink_delivered_total{sink="siem"} 90',
+        'sentinair_sink_left_out_total{sink="siem"} 11',
+        'sentinair_sink_refused_total{sink="siem"} 4',
+        'sentinair_sink_failures_total{sink="siem"} 6',
+        'sentinair_sink_latency_seconds{sink="siem"} 0.25',
+        'sentinair_sink_last_success_timestamp_seconds{sink="siem"} 9.0',
+    }
+
+
+def test_a_sink_that_has_delivered_nothing_yet_says_no_time() -> None:
+    young = {"name": "a", "enabled": True, "state": "healthy", "behind": 1, "last_success": None}
+    assert not any("success" in line for line in lines({"sinks": [young]}))
 
 
 def test_a_histogram_counts_upwards_to_all() -> None:

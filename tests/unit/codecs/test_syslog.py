@@ -27,16 +27,24 @@ from sentinair.codecs.syslog import (
 )
 from sentinair.errors import UsageFault
 from sentinair.model.entry import Entry
-from tests.harness.expected import cut_text, escaped, time_text
+from tests.harness.expected import escaped
 from tests.harness.hostile import hostile_entries
+from tests.harness.syslog_expected import (
+    LEVELS,
+    LOCAL0,
+    cut,
+    head_3164,
+    head_5424,
+    host_3164,
+    message_5424,
+    msgid,
+)
 from tests.harness.syslog_readers import frames, read_3164, read_5424
 
 VECTORS = Path(os.environ.get("SENTINAIR_TEST_DATA", "/nowhere"), "formats", "syslog")
 NEEDS_DATA = pytest.mark.skipif(
     not VECTORS.is_dir(), reason="needs SENTINAIR_TEST_DATA, the folder that holds formats/syslog"
 )
-LEVELS = {"low": 6, "medium": 4, "high": 3, "critical": 2}  # info, warning, err, crit
-LOCAL0 = 16
 ENTRY = Entry(
     host="host1",
     chain="5a" * 16,
@@ -62,31 +70,6 @@ def wrapped(syslog: Rfc5424 | Rfc3164, count: int, seed: int) -> list[tuple[Entr
     return found
 
 
-def token(text: str, most: int) -> str:
-    return "".join(c if "!" <= c <= "~" else "_" for c in text)[:most] or "-"
-
-
-def host_token(text: str) -> str:
-    """As receivers take it: what no name of a host holds is an underscore."""
-    kept = [c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in text]
-    return "".join(kept)[:255] or "-"
-
-
-def time_of(entry: Entry) -> str:
-    """What rsyslog reads no header with is left open."""
-    near = 0 <= entry.time_ns < 4_102_444_800 * 10**9
-    return (time_text(entry.time_ns) if near else None) or "-"
-
-
-def cut(body: bytes, most: int) -> bytes:
-    """body in so many bytes, ended by its length and hash where it is longer."""
-    if len(body) <= most:
-        return body
-    mark = cut_text(body.decode(), 64)
-    mark = mark[mark.rindex("…") :]
-    return body[: most - len(mark.encode())].decode(errors="ignore").encode() + mark.encode()
-
-
 @NEEDS_DATA
 def test_the_readers_of_these_tests_read_the_examples_of_the_standards() -> None:
     known = vectors("rfc5424_vectors.json")
@@ -103,30 +86,9 @@ def test_the_readers_of_these_tests_read_the_examples_of_the_standards() -> None
 def test_any_entry_is_one_rfc_5424_message_that_says_where_it_belongs() -> None:
     for entry, body, message in wrapped(Rfc5424(procid="4242"), 1_200, 1):
         assert len(message) <= 8096
-        kind = entry.kind if entry.stream == "record" else f"event.{entry.kind}"
         found = read_5424(message)
         assert found is not None, message
-        head = len(message) - len(found["msg"].encode())
-        assert found == {
-            "pri": LOCAL0 * 8 + found["severity"],
-            "facility": LOCAL0,
-            "severity": LEVELS.get(summary(entry).severity, 4),
-            "version": 1,
-            "timestamp": time_of(entry),
-            "host": host_token(entry.host),
-            "app": "Sentinair",
-            "procid": "4242",
-            "msgid": token(kind, 32),
-            "sd": {
-                "sentinair@32473": {
-                    "stream": entry.stream,
-                    "seq": str(entry.seq),
-                    "chain": cut_text(escaped(entry.chain), 64),
-                    "host": cut_text(escaped(entry.host), 255),
-                }
-            },
-            "msg": cut(body, 8096 - head).decode(),
-        }
+        assert found == message_5424(entry, body, 8096 - head_5424(entry, "4242"))
 
 
 def test_a_strict_parser_of_others_reads_every_message() -> None:
@@ -141,7 +103,7 @@ def test_a_strict_parser_of_others_reads_every_message() -> None:
             continue  # it takes the last quote of "a\\\\" for an escaped one
         read += 1
         found = parser.SyslogMessage.parse(message.decode())
-        assert (found.msgid or "-") == token(entry.kind if entry.stream == "record" else f"event.{entry.kind}", 32)  # fmt: skip
+        assert (found.msgid or "-") == msgid(entry)  # fmt: skip
         assert found.sd["sentinair@32473"]["seq"] == str(entry.seq)
         head = len(message) - len(found.msg.encode())
         assert found.msg == cut(body, DATAGRAM_BYTES - head).decode()
@@ -155,11 +117,8 @@ def test_any_entry_is_one_rfc_3164_message() -> None:
         assert found is not None, message
         assert (found["facility"], found["tag"], found["pid"]) == (LOCAL0, "Sentinair", "4242")
         assert found["severity"] == LEVELS.get(summary(entry).severity, 4)
-        whole = host_token(entry.host)
-        short = whole if re.fullmatch(r"[0-9.]+", whole) else whole.split(".")[0][:64] or "-"
-        assert found["host"] == short
-        head = len(message) - len(found["msg"].encode())
-        assert found["msg"].encode() == cut(body, 8096 - head)
+        assert found["host"] == host_3164(entry.host)
+        assert found["msg"].encode() == cut(body, 8096 - head_3164(entry, "4242"))
 
 
 @NEEDS_DATA
@@ -173,6 +132,14 @@ def test_an_rfc_3164_message_takes_local_time_and_can_go_without_host_or_tag() -
     assert Rfc3164(zone=zone).wrap(ENTRY, b"x") == b"<132>Nov  2 23:44:01 host1 Sentinair: x"
     assert Rfc3164(host=False).wrap(ENTRY, b"x") == b"<132>Nov  3 09:44:01 Sentinair: x"
     assert Rfc3164(tag="").wrap(ENTRY, b"CEF:0|") == b"<132>Nov  3 09:44:01 host1 CEF:0|"
+    for odd, shown in (
+        ("pc_", "pc"),
+        ("a-.b", "a"),
+        ("_", "unknown"),
+        ("", "unknown"),
+        ("1.2.", "1.2"),
+    ):
+        assert f" {shown} Sentinair: x".encode() in Rfc3164().wrap(make(host=odd), b"x")
     assert b" 192.0.2.7 Sent" in Rfc3164().wrap(make(host="192.0.2.7"), b"x")
     assert b"Dec 31 23:59:59 " in Rfc3164().wrap(make(time_ns=10**30), b"x")
     assert b"Jan  1 00:00:00 " in Rfc3164().wrap(make(time_ns=-(10**30)), b"x")

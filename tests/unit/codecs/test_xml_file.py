@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,14 +10,13 @@ import pytest
 
 import sentinair.codecs
 from sentinair.codecs.xml_file import XmlCodec
-from sentinair.model.alert import Alert
 from sentinair.model.entry import Entry
 from sentinair.model.ports import Codec
-from tests.harness.expected import cut_text, escaped, json_value, raw_bytes, time_text, unsafe
+from tests.harness.expected import unsafe
+from tests.harness.file_expected import cut_bytes, plain, xml_alert, xml_read
 from tests.harness.hostile import PIECES, hostile_entries
 
 SCHEMA = Path(sentinair.codecs.__file__).with_name("alerts.xsd")
-TEXTS = ("id", "severity", "category", "title", "description", "source", "status")
 WRITTEN_NS = 1_795_167_841_003_000_123
 NEEDS_XMLLINT = pytest.mark.skipif(shutil.which("xmllint") is None, reason="needs xmllint")
 
@@ -26,37 +24,6 @@ NEEDS_XMLLINT = pytest.mark.skipif(shutil.which("xmllint") is None, reason="need
 def written(codec: Codec, entries: list[Entry], time_ns: int = WRITTEN_NS) -> bytes:
     bodies = [body for entry in entries if (body := codec.encode(entry))]
     return codec.begin(time_ns) + codec.between().join(bodies) + codec.end(len(bodies))
-
-
-def plain(text: str) -> str:
-    return escaped(text).replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
-
-
-def compare(alert: Alert, element: ET.Element) -> None:
-    found = {child.tag: child for child in element}
-    assert [child.tag for child in element] == list(found)
-    for name in (*TEXTS, "acknowledged_by"):
-        text = getattr(alert, name)
-        if text is None:
-            assert name not in found
-            continue
-        assert (found[name].text or "") == plain(text)
-        raw = found[name].get("hex")
-        assert (None if raw is None else bytes.fromhex(raw)) == (
-            None if plain(text) == text else raw_bytes(text)
-        )
-    assert found["details"].attrib == {}  # the bytes stand within the JSON
-    assert json.loads(found["details"].text or "") == json_value(alert.details)
-    for name, time_ns in (
-        ("timestamp", alert.time_ns),
-        ("acknowledged_at", alert.acknowledged_at_ns),
-    ):
-        if time_ns is None:
-            assert name not in found
-            continue
-        assert found[name].text == time_text(time_ns)
-        beside = None if time_text(time_ns) else str(time_ns)
-        assert found[name].get("ns") == beside
 
 
 def test_any_alert_says_what_it_said() -> None:
@@ -74,7 +41,7 @@ def test_any_alert_says_what_it_said() -> None:
     assert (root.findtext("export_source"), root.findtext("version")) == ("Sentinair", "1.0")
     assert root.findtext("alert_count") == str(len(raised)) == "2000"
     for alert, element in zip(raised, root.iterfind("alerts/alert"), strict=True):
-        compare(alert, element)
+        assert xml_read(element) == xml_alert(alert)
 
 
 @NEEDS_XMLLINT
@@ -131,14 +98,6 @@ def test_a_time_beyond_the_years_is_said_in_nanoseconds() -> None:
 def test_what_is_no_alert_has_no_place_in_it() -> None:
     others = [entry for entry in hostile_entries(24) if entry.alert is None]
     assert [XmlCodec().encode(entry) for entry in others] == [b""] * 4
-
-
-def cut_bytes(text: str, most: int = 4_900_000) -> str:
-    if len(text.encode()) <= most:
-        return text
-    mark = cut_text(text, 100)[-60:]
-    mark = mark[mark.index("…") :]
-    return text.encode()[: most - len(mark.encode())].decode(errors="ignore") + mark
 
 
 def lint(path: Path) -> subprocess.CompletedProcess[bytes]:

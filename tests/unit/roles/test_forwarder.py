@@ -252,3 +252,38 @@ def test_a_sink_that_takes_entries_and_never_delivers_them_becomes_unhealthy(
         sink.is_well = True
         life.until(lambda: state() == "healthy")
         life.until(lambda: life.orders.word(SinkHealth()).position.seq == store.head.seq)
+
+
+def test_what_a_sink_holds_is_given_but_not_sure_until_a_person_asks(
+    tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "out.hold").touch()
+    beats(store, 5)
+    end = store.head.seq
+    health = SinkHealth()
+    with Life(tmp_path) as life:
+        life.until(lambda: life.orders.word(health).given == Position(end, 0))
+        assert life.orders.word(health).position == Position(0, 0)
+        life.orders.take(AskSink("s", "try"))
+        life.until(lambda: life.orders.word(health).position == Position(end, 0))
+        beats(store, 1)
+        life.orders.wake()
+        life.until(lambda: life.orders.word(health).given == Position(end + 1, 0))
+        assert life.orders.word(health).position == Position(end, 0)
+
+
+def test_who_waits_for_a_flush_is_not_told_of_what_is_only_held(
+    tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "out.hold").touch()
+    beats(store, 5)
+    health = SinkHealth()
+    with Life(tmp_path) as life:
+        life.until(lambda: len(life.rows()) == store.head.seq)
+        (tmp_path / "out.away").touch()
+        life.orders.take(AskSink("s", "try"))
+        life.until(lambda: life.worker.health.failures > 0)
+        assert life.orders.word(health).given == Position(0, 0)
+        (tmp_path / "out.away").unlink()
+        life.orders.take(AskSink("s", "try"))
+        life.until(lambda: life.orders.word(health).position == Position(store.head.seq, 0))

@@ -213,3 +213,31 @@ def test_a_cursor_that_cannot_be_is_set_back_and_told(tmp_path: Path, seq: objec
     told = second.records("sink.health")
     assert "begins anew" in str(told)
     second.close()
+
+
+def test_what_may_still_be_lost_is_not_behind_but_unsure(bed: Bed) -> None:
+    bed.records("start")
+    peer, head = forwarder(bed), bed.store.head.seq
+    say(peer, 1, msgspec.structs.replace(word(1), given=Position(head, 0)))
+    first = bed.spine.sinks.status()[0]
+    assert (first["behind"], first["unsure"], first["seq"], first["given"]) == (
+        0,
+        head - 1,
+        1,
+        head,
+    )
+
+
+def test_no_sink_was_given_what_is_not_there(bed: Bed) -> None:
+    peer = forwarder(bed)
+    with pytest.raises(DataFault):
+        say(peer, 1, msgspec.structs.replace(word(), given=Position(10**6, 0)))
+
+
+def test_a_test_is_hurried_once_it_is_on_disk(bed: Bed) -> None:
+    peer = forwarder(bed)
+    bed.spine.sinks.test("a", "me")
+    assert AskSink("a", "try") not in peer.heard()
+    bed.commits.commit()
+    bed.spine.sinks.hurry("a")
+    assert AskSink("a", "try") in peer.heard()

@@ -116,9 +116,12 @@ def test_the_forwarder_is_told_what_is_enabled_and_where_its_code_is(
     assert plain.codec is None
 
 
-def test_what_ships_writes_nothing_until_somebody_fetches_it() -> None:
+def test_what_ships_writes_nothing_until_somebody_wants_it() -> None:
     shipped = load(TOP / "config").sinks
-    assert [(sink.kind, sink.enabled) for sink in shipped.to] == [("drop", False)]
+    assert [(sink.kind, sink.enabled) for sink in shipped.to] == [
+        ("drop", False),
+        ("notice", False),
+    ]
 
 
 def test_the_manual_names_every_setting_of_a_sink() -> None:
@@ -141,3 +144,16 @@ def test_a_list_of_an_installed_package_is_read_as_it_is_written(
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert look_up("my.group") == {"one": "a.b:c", "two": "d"}
+
+
+def test_files_are_named_from_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "sinks.yaml").write_text(
+        "sinks:\n  to:\n    - {name: a, kind: syslog, codec: cef, options: {protocol: tls, "
+        "ca_file: tls/ca.pem, cert_file: /x/agent.pem, key_file: ../agent.key}}\n"
+    )
+    assert load(tmp_path).sinks.to[0].options == {
+        "protocol": "tls",
+        "ca_file": f"{tmp_path}/tls/ca.pem",
+        "cert_file": "/x/agent.pem",
+        "key_file": f"{tmp_path}/../agent.key",
+    }

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from sentinair.model.delivery import MAX_LETTERS, Letter, Position
+from sentinair.model.event import GapEvent
 from sentinair.model.record import Record
-from sentinair.store.outgoing import MAX_BYTES, OutgoingReader
+from sentinair.model.standing import Loss, Standing
+from sentinair.store.gaps import gap_record, restored_record
+from sentinair.store.outgoing import MAX_BYTES, STANDING, OutgoingReader
 from sentinair.store.sinks import PausedData, RefusedData, ReplayedData
 from sentinair.store.verify.report import verify
 from sentinair.store.writer import Store
-from tests.harness.ledger import file_event, open_store, pending, stamp
+from tests.harness.ledger import alert, changed, file_event, open_store, pending, raised, stamp
 
 
 def letter(seq: int, stream: str = "record") -> Letter:
@@ -120,3 +123,46 @@ def test_the_ends_are_the_newest_record_and_event(state: Path) -> None:
     with OutgoingReader.open(state) as reader:
         assert reader.ends() == (head, 2)
     store.close(stamp(3))
+
+
+def gap(number: int) -> GapEvent:
+    return GapEvent(
+        seen_ns=stamp(number).time_ns,
+        mono_ns=0,
+        gap_id=bytes([number]) * 8,
+        source="fanotify",
+        reason="overflow",
+        lost=number,
+        since_ns=7,
+        until_ns=8,
+    )
+
+
+def standing(state: Path) -> Standing:
+    with OutgoingReader.open(state) as reader:
+        return reader.standing()
+
+
+def test_what_stands_open_is_critical_alerts_without_an_answer_and_losses(state: Path) -> None:
+    store = open_store(state)
+    commit(store, gap_record(gap(1), "sensor"), gap_record(gap(2), "sensor"))
+    many = [alert(n, severity="critical", secs=n) for n in range(STANDING + 5)]
+    store.commit(stamp(3), [], raised(*many, alert(99, severity="high")))
+    store.close(stamp(4))
+    found = standing(state)
+    assert found.critical == STANDING + 5
+    assert [one.id for one in found.newest] == [one.id for one in reversed(many)][:STANDING]
+    assert found.losses == tuple(
+        Loss(bytes([n]).hex() * 8, "fanotify", "overflow", n, 7) for n in (1, 2)
+    )
+
+
+def test_what_was_answered_or_restored_no_longer_stands(state: Path) -> None:
+    store = open_store(state)
+    commit(store, gap_record(gap(1), "sensor"))
+    store.commit(stamp(3), [], raised(alert(1, severity="critical")))
+    seen = alert(1, severity="critical", status="acknowledged")
+    store.commit(stamp(4), [], [changed("alert.acknowledged", seen)])
+    commit(store, restored_record(gap(1).gap_id, None))
+    store.close(stamp(5))
+    assert standing(state) == Standing()

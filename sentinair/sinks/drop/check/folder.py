@@ -158,28 +158,32 @@ class Folder:
             if name.startswith(".") or not name.endswith(ending):
                 continue
             raw = self.read(name, MAX_JSON)
-            if raw is None:
-                continue
-            try:
-                text = raw.decode()
-                said, end = json.JSONDecoder().raw_decode(text, len(SIGNED))
-                seal = json.loads(text)["seal"]
-                signed = text[len(SIGNED) : end].encode()
-                if not raw.startswith(SIGNED) or said["format"] != form:
-                    raise ValueError("another format")
-                fault = self._fault_of(said, seal, signed)
-            except UNREADABLE as why:
-                self.drop.find("corrupted", name, f"cannot be read: {why}")
-                continue
-            if fault is None:
-                yield Signed(name, hashlib.sha256(signed).hexdigest(), said)
-            else:
-                self.drop.find(*fault[:1], name, fault[1])
+            signed = None if raw is None else self.opened(name, raw, form, SIGN_DOMAIN)
+            if signed is not None:
+                yield signed
+
+    def opened(self, name: str, raw: bytes, form: str, domain: bytes) -> Signed | None:
+        """What a sealed file says; None, with a finding: its seal is not good."""
+        try:
+            text = raw.decode()
+            said, end = json.JSONDecoder().raw_decode(text, len(SIGNED))
+            seal = json.loads(text)["seal"]
+            signed = text[len(SIGNED) : end].encode()
+            if not raw.startswith(SIGNED) or said["format"] != form:
+                raise ValueError("another format")
+            fault = self._fault_of(said, seal, domain + signed)
+        except UNREADABLE as why:
+            self.drop.find("corrupted", name, f"cannot be read: {why}")
+            return None
+        if fault is None:
+            return Signed(name, hashlib.sha256(signed).hexdigest(), said)
+        self.drop.find(*fault[:1], name, fault[1])
+        return None
 
     def _fault_of(
-        self, said: Mapping[str, Any], seal: Mapping[str, Any], signed: bytes
+        self, said: Mapping[str, Any], seal: Mapping[str, Any], message: bytes
     ) -> tuple[str, str] | None:
-        """Kind and text of what is wrong with a seal."""
+        """Kind and text of what is wrong with a seal over message."""
         chain, epoch = seal["chain"], int(seal["epoch"])
         keys = self.chains.get(chain)
         if keys is None:
@@ -188,9 +192,9 @@ class Folder:
             return "foreign", f"of host {said['host']!r}, chain {chain}, whose key was not given"
         if not 0 <= epoch < len(keys):
             return "missing", f"there is no certificate of epoch {epoch} of chain {chain}"
-        if not signed_by(keys[epoch].public, seal["signature"], SIGN_DOMAIN + signed):
+        if not signed_by(keys[epoch].public, seal["signature"], message):
             return "forged", "its seal is not made with its epoch's key over what it says"
-        last = said.get("last") if said.get("stream") == "record" else None
+        last = said.get("last") if said.get("stream") == "record" else said.get("head_seq")
         after = keys[epoch + 1].seq if epoch + 1 < len(keys) else None
         if said["chain"] == chain and after is not None and last is not None and last >= after:
             return "forged", f"the key of epoch {epoch} was destroyed before record {last} was made"

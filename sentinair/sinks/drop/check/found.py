@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Drop", "Finding", "Known", "Line", "Signed", "Unjudged"]
+__all__ = ["Drop", "Export", "Finding", "Known", "Line", "Signed", "Unjudged"]
 
 
 class Unjudged(Exception):
@@ -16,7 +16,7 @@ class Unjudged(Exception):
 class Finding(NamedTuple):
     """One thing that is not as it was written."""
 
-    kind: str  # missing, repeated, foreign, stale, cut, corrupted, misplaced or forged
+    kind: str  # missing, repeated, foreign, stale, cut, corrupted, misplaced, forged or unsigned
     where: str  # a file, or a chain
     what: str
     seq: int | None = None  # the lowest it puts in doubt
@@ -63,12 +63,25 @@ class Line:
 
 
 @dataclass
+class Export:
+    """An export that is what its manifest says."""
+
+    file: str
+    host: str
+    count: int
+    by: str  # who asked for it
+    writer: str  # who wrote it, and whose word its content is: "forwarder", or a person's command
+    unsigned: str | None  # why nobody signed for it; None: it is signed
+
+
+@dataclass
 class Drop:
     """The verdict."""
 
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    exports: list[Export] = field(default_factory=list)
     ends: dict[str, Known] = field(default_factory=dict)  # by host and sink: for the next look
     made_ns: dict[str, int] = field(default_factory=dict)  # wall clock of the newest file of each
 
@@ -89,6 +102,7 @@ class Drop:
             "ok": self.ok,
             "first_bad": self.first_bad,
             "lines": [asdict(line) for line in self.lines],
+            "exports": [asdict(export) for export in self.exports],
             "findings": [one._asdict() for one in self.findings],
             "notes": self.notes,
         }

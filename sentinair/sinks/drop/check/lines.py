@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sentinair.sinks.drop.check.exports import judge_exports
 from sentinair.sinks.drop.check.folder import BEAT_FORMAT, UNREADABLE, Folder, read_keys
-from sentinair.sinks.drop.check.found import Drop, Known, Line, Signed
+from sentinair.sinks.drop.check.found import Drop, Known, Line, Signed, Unjudged
 from sentinair.sinks.drop.check.segments import judge_segments, manifests_of
 
 __all__ = ["judge"]
@@ -20,7 +21,7 @@ def judge(
     now_ns: int = 0,
     max_age_secs: int | None = None,
 ) -> Drop:
-    """Judge the drop in directory.
+    """Judge the drop in directory, and the exports beside it.
 
     public_key: a file of enrolment keys.  known: Drop.ends of the look before; with it a rolled back drop is found,
     and one that goes on in a new directory is accepted.  now_ns: wall clock, for max_age_secs: how long ago the newest
@@ -50,6 +51,11 @@ def judge(
         _judge_beats(folder, before)
         if max_age_secs is not None:
             _judge_age(folder.drop, now_ns - max_age_secs * 10**9)
+        judge_exports(folder)
+        if not (manifests or before or folder.drop.exports or folder.drop.findings):
+            if all(name.startswith(".") for name in folder.names):
+                raise Unjudged(f"{directory}: no segment is here yet: there is nothing to judge")
+            folder.drop.notes.append("no segment is here yet")
     finally:
         folder.close()
     return folder.drop

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
+from sentinair.sinks.drop.check.exports import UNSIGNED
 from sentinair.sinks.drop.check.found import Drop, Known, Unjudged
 from sentinair.sinks.drop.check.lines import judge
 
@@ -57,8 +58,16 @@ def told(drop: Drop) -> list[str]:
             f"{line.host} {line.chain} {line.stream} ({line.sink}): {line.first} to {line.last},"
             f" {line.entries} entries in {line.segments} segments{lost}"
         )
+    for one in drop.exports:
+        if one.unsigned is None:
+            word = (
+                "" if one.writer == "forwarder" else f", whose word for it was signed: {one.writer}"
+            )
+            lines.append(f"{one.host} {one.file}: {one.count} entries for {one.by}{word}")
     bad = "" if drop.first_bad is None else f", the first entry in doubt is {drop.first_bad}"
     lines.append("verified" if drop.ok else f"NOT VERIFIED: {len(drop.findings)} findings{bad}")
+    if drop.findings and all(one.kind == UNSIGNED for one in drop.findings):
+        lines[-1] = f"NOT PROVEN: {len(drop.findings)} unsigned; nothing else was found"
     return ["".join(c if c.isprintable() else "?" for c in line) for line in lines]
 
 

@@ -238,3 +238,27 @@ def test_the_stand_alone_file_runs_where_nothing_of_the_agent_is(
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("verified\n")
+
+
+def test_where_no_segment_is_yet_nothing_is_verified(station: Station, tmp_path: Path) -> None:
+    with pytest.raises(Unjudged, match="no segment is here yet"):
+        judge(str(tmp_path), str(station.public_key))
+    (tmp_path / ".drop-1.part").write_bytes(b"half")
+    with pytest.raises(Unjudged, match="no segment is here yet"):
+        judge(str(tmp_path), str(station.public_key))
+
+
+def test_without_cryptography_the_stand_alone_file_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "cryptography.py").write_text("raise ImportError('not here')")
+    done = subprocess.run(
+        [sys.executable, PROGRAM, "--help"],
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == "verify-drop: needs cryptography, on Debian the package python3-cryptography\n"
+    )

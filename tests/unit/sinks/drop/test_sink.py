@@ -315,3 +315,13 @@ def test_the_chain_of_a_harness_is_one_chain(tmp_path: Path) -> None:
     assert chain.ring.chain == first
     chain.begin()
     assert chain.ring.chain != first
+
+
+def test_what_a_person_waits_for_is_put_away_at_once(station: Station) -> None:
+    station.send(3)
+    assert station.segments() == []
+    station.sink.flush()
+    assert len(station.segments()) == 1
+    assert station.sink.holding() == {}
+    station.sink.flush()
+    assert len(station.segments()) == 1

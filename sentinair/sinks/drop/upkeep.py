@@ -12,7 +12,7 @@ import msgspec
 from sentinair.sinks.drop.manifest import Loss, Manifest, sha256_of
 from sentinair.sinks.drop.place import Place
 
-__all__ = ["ENDING", "Received", "Shelf"]
+__all__ = ["ENDING", "Received", "Shelf", "highest"]
 
 Received = Callable[[str, str], int]
 """Chain and stream to the last seq the far side has confirmed; 0: none."""
@@ -20,10 +20,9 @@ Received = Callable[[str, str], int]
 ENDING: Final = ".manifest"
 MAX_GONE: Final = 500  # in one manifest, which must fit in one request to the engine
 _MAX_MANIFEST: Final = 4 << 20
-
-
+_SANE: Final = 1 << 53  # every reader of JSON takes it
 _MAX_NAME: Final = 255  # bytes: NAME_MAX, limits.h
-_MAX_WORD: Final = 64  # of a chain id, or a digest in hex
+_MAX_WORD: Final = 64  # of a chain id, a sink's name, or a digest in hex
 
 
 class _File(msgspec.Struct):
@@ -33,6 +32,8 @@ class _File(msgspec.Struct):
 class _Kept(msgspec.Struct, frozen=True):
     """One segment with its manifest, as far as it matters here."""
 
+    sink: str
+    number: int
     file: str
     chain: str
     stream: str
@@ -98,6 +99,13 @@ class Shelf:
                 return
 
 
+def highest(place: Place, sink: str) -> int:
+    """The greatest number its manifests in place have; 0: none.  For a drop that forgot it: nothing else is believed."""
+    held = (_read(place, name) for name in place.names(ENDING))
+    numbers = (one.number for one in held if one is not None and one.sink == sink)
+    return max((number for number in numbers if number < _SANE), default=0)
+
+
 def _read(place: Place, name: str) -> _Kept | None:
     descriptor = place.open_file(name)
     if descriptor is None:
@@ -111,7 +119,7 @@ def _read(place: Place, name: str) -> _Kept | None:
         said = msgspec.json.decode(signed, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    words = (said.chain, said.previous or "")
+    words = (said.sink, said.chain, said.previous or "")
     if len(said.file) > _MAX_NAME or any(len(word) > _MAX_WORD for word in words):
         return None  # a stranger's, which would take memory
     return _kept(said, sha256_of(signed), len(line))
@@ -119,6 +127,8 @@ def _read(place: Place, name: str) -> _Kept | None:
 
 def _kept(said: Manifest, sha256: str, line_bytes: int) -> _Kept:
     return _Kept(
+        said.sink,
+        said.number,
         said.file,
         said.chain,
         said.stream,

@@ -87,7 +87,11 @@ def export(
         to_stdout(places, wanted)
         return
     if out is not None:
-        folder = Path(out).resolve()
+        if not out:
+            raise UsageFault(
+                "--out names no folder", remedy="give a folder, or - for standard output"
+            )
+        folder = Path(os.path.realpath(out))  # Path.resolve() breaks on links that lead in a circle
         if folder.is_relative_to(places.state.resolve()):
             raise UsageFault(
                 "the state is the agent's own, and it would take this for tampering",

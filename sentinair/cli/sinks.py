@@ -20,6 +20,7 @@ from sentinair.ipc.control import call
 __all__ = ["sinks"]
 
 LOOK_SECS: Final = 0.2
+_MOST: Final = (1 << 63) - 1  # of any record's number
 _name = click.argument("name", metavar="NAME", callback=as_text)
 
 
@@ -125,11 +126,11 @@ def resume(places: Places, name: str) -> None:
 @sinks.command()
 @_name
 @click.option(
-    "--seq", type=click.IntRange(1), metavar="N", help="Only the dead letter of this number."
+    "--seq", type=click.IntRange(1, _MOST), metavar="N", help="Only the dead letter of this number."
 )
 @click.option(
     "--after",
-    type=click.IntRange(0),
+    type=click.IntRange(0, _MOST),
     metavar="N",
     help="Not the dead letters: all records after this one.",
 )

@@ -83,9 +83,13 @@ def call(
     """Ask the engine listening at path; returns its result.
 
     Raises EngineAbsent if nobody listens or answers in timeout_secs, PermissionFault if the socket may not be
-    opened, and whatever SentinairError the engine answers with.
+    opened, UsageFault for what no request can hold, and whatever SentinairError the engine answers with.
     """
     where = os.fspath(path)
+    try:
+        request = frame(msgspec.msgpack.encode(Request(1, method, params or {})))
+    except (OverflowError, UnicodeEncodeError) as fault:  # a number or text of nobody's
+        raise UsageFault(f"cannot be asked for: {fault}", where=method) from fault
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
         link.settimeout(timeout_secs)
         try:
@@ -107,7 +111,7 @@ def call(
                 "the engine is not running", where=where, remedy="start it: sentinair run"
             ) from fault
         try:
-            link.sendall(frame(msgspec.msgpack.encode(Request(1, method, params or {}))))
+            link.sendall(request)
             answer = _read_answer(link)
         except OSError as fault:
             raise EngineAbsent(

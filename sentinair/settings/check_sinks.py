@@ -59,6 +59,12 @@ def check_sinks(settings: SinksSettings) -> Iterator[Complaint]:
         else:
             seen[sink.name] = at
         yield from _check_addresses(sink, here, allowed)
+        for part, options in (("options", sink.options), ("codec_options", sink.codec_options)):
+            for option, value in options.items():
+                texts = value if isinstance(value, tuple) else (value,)
+                if any(isinstance(text, str) and "\0" in text for text in texts):
+                    key: Key = (*here, part, option)
+                    yield key, "holds a NUL", "leave it away: no path and no name has one"
         for number, change in enumerate(sink.fields):
             yield from _check_change(change, (*here, "fields", number))
     yield from _check_kinds(settings)

@@ -92,7 +92,7 @@ class SinkAnswers:
         after, only = params.get("after"), params.get("seq")
         if after is not None:
             head = spine.commits.store.head.seq
-            if not isinstance(after, int) or not 0 <= after <= head:
+            if isinstance(after, bool) or not isinstance(after, int) or not 0 <= after <= head:
                 raise UsageFault(f"after must be a record from 0 to {head}, got {after!r}")
             spine.sinks.back(name, after)
             return {"asked": head - after}

@@ -84,6 +84,10 @@ class Worker:
                     wait = self._went_away(fault)
                 except SentinairError as fault:  # of the ledger, not of the sink
                     wait = self._unread(fault)
+                except Exception as fault:  # a thread that ended would be missed by nobody
+                    log.exception("%s failed", self.orders.name)
+                    self._supply.close()
+                    wait = self._failed(f"{type(fault).__name__}: {fault}")
                 if wait and not self.orders.stopping:
                     self.orders.sleep(wait)
         finally:

@@ -45,6 +45,11 @@ class SyslogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
                 "syslog over tls needs ca_file",
                 remedy="name the PEM file of the receiver's authority",
             )
+        if self.protocol != "local" and self.server.startswith("/"):
+            raise UsageFault(
+                f"server: {self.server!r} is a path, and {self.protocol} goes to an address",
+                remedy="give an address, or protocol: local",
+            )
         if bool(self.cert_file) != bool(self.key_file):
             raise UsageFault("cert_file and key_file belong together", remedy="give both or none")
 

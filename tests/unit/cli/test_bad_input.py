@@ -23,7 +23,7 @@ ODD = st.one_of(
     st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12),
     st.binary(max_size=12).map(lambda raw: os.fsdecode(raw.replace(b"\0", b""))),
     st.sampled_from(
-        ["--json", "--limit", "--since", "-1", "2h", "", "..", "/", "\udcff", "%", "'"]
+        ["--json", "--limit", "--since", "-1", "9" * 30, "2h", "", "..", "/", "\udcff", "%", "'"]
     ),
 )
 COMMANDS = [
@@ -39,6 +39,13 @@ COMMANDS = [
     ["db", "restore"],
     ["verify"],
     ["rescan"],
+    ["sinks", "list"],
+    ["sinks", "pause"],
+    ["sinks", "resume"],
+    ["sinks", "test"],
+    ["sinks", "replay"],
+    ["sinks", "replay", "a", "--after"],
+    ["sinks", "replay", "a", "--seq"],
     ["status"],
 ]
 

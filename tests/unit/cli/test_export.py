@@ -140,6 +140,14 @@ def test_with_the_engine_down_the_command_writes_into_the_states_folder_itself(
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_a_folder_that_is_none_is_one_clear_error(recorded: Program, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert recorded("export", "--format", "json", "--out", str(tmp_path / "loop")) == 74
+    assert "cannot be written: File exists" in recorded.err
+    assert recorded("export", "--format", "json", "--out", "") == 2
+    assert "--out names no folder" in recorded.err
+
+
 def test_a_folder_that_takes_nothing_is_one_clear_error(recorded: Program, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert recorded("export", "--format", "csv", "--out", str(tmp_path / "file" / "x")) == 74

@@ -61,6 +61,14 @@ def test_the_engines_error_is_raised_as_the_same_kind(
     thread.join()
 
 
+@pytest.mark.parametrize("odd", [1 << 64, -(1 << 63) - 1, "\udcff", ["\ud800"], {"\ud800": 1}])
+def test_what_no_request_can_hold_is_refused_before_anybody_is_asked(
+    tmp_path: Path, odd: object
+) -> None:
+    with pytest.raises(UsageFault, match="status: cannot be asked for"):
+        call(tmp_path / "none.sock", "status", {"a": odd})
+
+
 def test_nobody_listening_is_exit_status_69(tmp_path: Path) -> None:
     with pytest.raises(EngineAbsent) as caught:
         call(tmp_path / "none.sock", "status")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -135,6 +137,24 @@ def test_a_sink_that_cannot_be_made_says_why_and_is_tried_again(
         state, why = life.worker.health.state(time.monotonic_ns())
         assert (state, "nonsense" in why) == ("degraded", True)
         assert life.orders.position == Position(0, 0)
+
+
+def test_a_row_of_another_type_is_told_and_does_not_end_the_thread(
+    tmp_path: Path, store: Store
+) -> None:
+    beats(store, 3)
+    end = store.head.seq
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger, ledger:
+        ledger.execute("PRAGMA ignore_check_constraints = ON")
+        ledger.execute("DROP TRIGGER IF EXISTS ledger_no_update")
+        (link,) = ledger.execute("SELECT link FROM ledger WHERE seq = ?", (end,)).fetchone()
+        ledger.execute("UPDATE ledger SET link = 7 WHERE seq = ?", (end,))
+    with Life(tmp_path) as life:
+        life.until(lambda: life.worker.health.failures > 0)
+        assert life.worker.thread.is_alive()
+        with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger, ledger:
+            ledger.execute("UPDATE ledger SET link = ? WHERE seq = ?", (link, end))
+        life.until(lambda: life.orders.position.seq == end)
 
 
 class _BrokenCodec:

@@ -13,15 +13,18 @@ import msgspec
 import pytest
 
 from sentinair.detect.sinks import SinkDetector
-from sentinair.errors import DataFault
+from sentinair.errors import DataFault, UsageFault
 from sentinair.ipc.messages import AskSink, SinkReport, SinksKept, SinkWord, Wake
+from sentinair.ipc.sockets import Peer as Caller
 from sentinair.model.delivery import Letter, Position, SinkHealth
 from sentinair.model.record import Stamp
 from sentinair.roles.engine import sinks as module
+from sentinair.roles.engine.sink_answers import SinkAnswers
 from sentinair.settings.sinks import SinkSettings, SinksSettings
 from sentinair.store.outgoing import OutgoingReader
 from tests.unit.roles.engine_bed import Bed, Peer
 
+ROOT = Caller(1, 0, 0)
 SETTINGS = SinksSettings(
     to=(SinkSettings(name="a", events=("file",)), SinkSettings(name="idle", enabled=False)),
     alert_after_secs=60,
@@ -241,3 +244,14 @@ def test_a_test_is_hurried_once_it_is_on_disk(bed: Bed) -> None:
     bed.commits.commit()
     bed.spine.sinks.hurry("a")
     assert AskSink("a", "try") in peer.heard()
+
+
+def test_an_odd_word_of_where_to_replay_from_is_refused_and_not_sent_on(bed: Bed) -> None:
+    peer = forwarder(bed)
+    ask = SinkAnswers(lambda: bed.spine).handlers()["sinks.replay"]
+    for odd in (True, -1, 1.0, "1", [1], 1 << 63):
+        with pytest.raises(UsageFault, match="after must be a record"):
+            ask(ROOT, {"name": "a", "after": odd})
+    peer.heard()
+    assert ask(ROOT, {"name": "a", "after": 0}) == {"asked": bed.spine.commits.store.head.seq}
+    assert [word.seq for word in peer.heard() if isinstance(word, AskSink)] == [0]

@@ -62,6 +62,22 @@ def test_this_host_and_what_root_allows_may_be_sent_to(tmp_path: Path, server: s
     assert load(tmp_path).sinks.to[0].options == {"server": server}
 
 
+@pytest.mark.parametrize("options", ["options", "codec_options"])
+def test_a_text_with_a_nul_is_refused(tmp_path: Path, options: str) -> None:
+    text = f'sinks:\n  to:\n    - name: a\n      {options}: {{b: ["/c", "/\\0"]}}\n'
+    found = "\n".join(faults(tmp_path, text))
+    assert f"sinks.yaml:4: sinks.to[0].{options}.b: holds a NUL" in found
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+def test_a_path_is_no_address(tmp_path: Path, protocol: str) -> None:
+    options = f"{{server: /dev/log, protocol: {protocol}}}"
+    text = f"sinks:\n  to:\n    - {{name: a, kind: syslog, codec: cef, options: {options}}}\n"
+    (fault,) = faults(tmp_path, text)
+    assert "sinks.yaml:3" in fault
+    assert "is a path" in fault
+
+
 @pytest.mark.parametrize(
     "network", ["0.0.0.0/0", "8.0.0.0/8", "192.168.0.0/15", "::/0", "nonsense"]
 )

@@ -86,9 +86,9 @@ def to_folder(places: Places, wanted: Wanted, folder: Path, *, make: bool = Fals
                 certificates=reader.epochs,
             )
     except (SinkAway, OSError) as fault:
-        why_not = fault.what if isinstance(fault, SinkAway) else fault.strerror
+        why_not = fault.what if isinstance(fault, SinkAway) else str(fault.strerror)
         raise StorageFault(
-            f"the export cannot be written: {why_not}",
+            f"the export cannot be written: {why_not.removeprefix('cannot be written: ')}",
             where=shown(os.fsencode(folder)),
             remedy="give --out a folder that you may write to and that has room",
         ) from fault

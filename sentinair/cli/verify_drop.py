@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -19,11 +20,13 @@ from sentinair.store.access import LEDGER
 
 __all__ = ["is_drop", "verify_drop"]
 
+_OF_DROPS: Final = (".manifest", ".heartbeat", ".keys")
+
 
 def is_drop(path: Path) -> bool:
-    """Whether path is a directory without a ledger and its keys: a drop, exports, or one that is still empty.
+    """Whether path is a directory of a drop or of exports, or one without a ledger and its keys; or one export.
 
-    Or an export, or its manifest.
+    Who can write in a drop can lay a ledger and keys of his own beside it: they must not be proved in its place.
     """
     if is_export(path.name) and path.is_file():
         return True
@@ -31,6 +34,8 @@ def is_drop(path: Path) -> bool:
         names = os.listdir(path)
     except OSError:
         return False
+    if any(name.endswith(_OF_DROPS) or is_export(name) for name in names):
+        return True
     return LEDGER not in names and "keys" not in names
 
 

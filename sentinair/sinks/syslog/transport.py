@@ -260,8 +260,9 @@ class Tls(Stream):
 
     def _say_goodbye(self, connection: socket.socket) -> None:
         assert isinstance(connection, ssl.SSLSocket)
+        end = time.monotonic() + FLUSH_SECS
         _flush(connection)
-        connection.settimeout(FLUSH_SECS)
+        connection.settimeout(max(_POLL_SECS, end - time.monotonic()))
         connection.unwrap()  # close_notify, without which a receiver must suspect a cut (RFC 5425, section 4.4)
 
 

@@ -17,6 +17,7 @@ Topic = Literal["alerts", "events", "metrics"]
 TOPICS: Final[tuple[Topic, ...]] = get_args(Topic)
 MAX_REQUEST: Final = 4096
 MAX_LINE: Final = 256 << 10
+_EXAMPLE: Final = '{"subscribe": ["alerts", "events", "metrics"]}'
 _LONGEST: Final = 8192  # characters of one text; what is cut says length and hash
 
 
@@ -32,9 +33,7 @@ def asked(raw: bytes) -> frozenset[Topic]:
     try:
         return frozenset(_request(raw).subscribe)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise DataFault(
-            f"no request: {fault}", remedy=f'send {{"subscribe": [{", ".join(TOPICS)}]}}'
-        ) from fault
+        raise DataFault(f"no request: {fault}", remedy=f"send {_EXAMPLE}") from fault
 
 
 def topic_of(entry: Entry) -> Topic | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,17 @@ def test_a_drop_that_is_still_empty_is_said_to_be(program: Program, station: Sta
     words = ["verify", str(empty), "--public-key", str(station.public_key)]
     assert program(*words) == 74
     assert "no segment is here yet" in program.err
+
+
+def test_a_record_laid_beside_a_drop_is_not_proved_in_its_place(
+    recorded: Program, station: Station
+) -> None:
+    station.segments()[1].unlink()
+    shutil.copytree(recorded.state, station.drop, dirs_exist_ok=True)
+    assert (station.drop / "ledger.db").exists()
+    words = ["verify", str(station.drop), "--public-key", str(station.public_key)]
+    assert recorded(*words) == 1
+    assert recorded.out.startswith("missing: ")
+    shutil.copytree(recorded.state, station.folder / "copy")
+    assert recorded("verify", str(station.folder / "copy")) == 0
+    assert "ledger" in recorded.out

@@ -258,9 +258,9 @@ def test_a_sink_that_takes_entries_and_never_delivers_them_becomes_unhealthy(
 ) -> None:
     monkeypatch.setattr("sentinair.sinks.backoff.FIRST_SECS", 0.001)
     beats(store, 50)
-    sink = Swallower()
-    with Life(tmp_path, batch=1) as life:
-        life.worker._delivery._sink = sink
+    sink, life = Swallower(), Life(tmp_path, batch=1)
+    life.worker._delivery._sink = sink  # before its thread has opened the other one
+    with life:
 
         def state() -> str:
             return life.worker.health.state(time.monotonic_ns())[0]

@@ -81,6 +81,7 @@ class SinkAway(SentinairError):
     """A sink cannot be reached, or does not answer in time: try again later (exit status 74)."""
 
     exit_status = 74
+    undone = False  # whether what it took since its last trouble was not delivered after all
 
 
 class SinkRefused(SentinairError):

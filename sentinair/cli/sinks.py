@@ -83,7 +83,7 @@ def list_command(places: Places, name: str, as_json: bool) -> None:
 def test(places: Places, ctx: click.Context, name: str, secs: int, as_json: bool) -> None:
     """Write one test record, have it delivered now, and say whether it arrived; exit status 1 if not.
 
-    It goes to this sink only, whatever its filter, after what still waits there.
+    It goes to this sink whatever its filter, after what still waits there.
     """
     seq = _number(call(places.control, "sinks.test", {"name": name}), "seq")
     began = time.monotonic()

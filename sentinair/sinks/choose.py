@@ -32,11 +32,14 @@ class Chooser:
         return kind == TESTED or self._records(kind)
 
     def wants(self, entry: Entry) -> bool:
-        """Severities and categories are asked of alerts only.  A test of this sink always goes."""
+        """Severities and categories are asked of alerts only.  A test of this sink always goes.
+
+        One of another sink goes as any record does: left out, it would be a hole.
+        """
         if entry.stream == "event":
             return self._events(entry.kind)
-        if entry.kind == TESTED:
-            return entry.data.get("sink") == self._name
+        if entry.kind == TESTED and entry.data.get("sink") == self._name:
+            return True
         if not self._records(entry.kind):
             return False
         alert = entry.alert

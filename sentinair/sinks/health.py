@@ -49,9 +49,10 @@ class Health:
         self.latency_secs = (now_ns - began_ns) / 1e9
         self.last_success_ns = wall_ns
 
-    def failed_once(self, why: str) -> None:
+    def failed_once(self, why: str, failures: int) -> None:
+        """failures: one after the other."""
         self.failed += 1
-        self.failures += 1
+        self.failures = failures
         self.why = brief(why)
 
     def refused_one(self, why: str, now_ns: int) -> None:

@@ -77,6 +77,11 @@ class SinkRow(msgspec.Struct, frozen=True):
     letters: int  # how many dead letters are kept
     time_ns: int  # wall clock of the commit that last changed it
 
+    def is_within(self, seq: int, event: int) -> bool:
+        """Whether its position lies within a record that ends there: this table is no part of the chain."""
+        ends = ((self.position.seq, seq), (self.position.event, event))
+        return all(isinstance(at, int) and 0 <= at <= end for at, end in ends)
+
 
 class LetterRow(msgspec.Struct, frozen=True):
     """One row of `letters`."""

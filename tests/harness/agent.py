@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from sentinair.ipc.control import call
 from tests.bench.proctree import command_line, cpu_secs, exact_cpu_secs, pss_mb, tree
 from tests.harness.stored import Stored
 
-__all__ = ["ROLES", "ROOT", "Agent", "NotReady", "separated_agent", "wait_for"]
+__all__ = ["ROLES", "ROOT", "Agent", "NotReady", "for_forwarder", "separated_agent", "wait_for"]
 
 ROOT: Final = Path(__file__).parents[2]
 ROLES: Final = ("sensor", "execs", "engine", "api", "forwarder")
@@ -288,6 +289,15 @@ class Agent:
             ):
                 return time.monotonic() - began
         return None
+
+
+def for_forwarder(folder: Path) -> Path:
+    """folder, made if absent, which the forwarder may write whether or not the roles are separated."""
+    folder.mkdir(exist_ok=True)
+    with contextlib.suppress(KeyError, PermissionError):
+        user = pwd.getpwnam("sentinair-fwd")
+        os.chown(folder, user.pw_uid, user.pw_gid)
+    return folder
 
 
 @contextmanager

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from sentinair.model.entry import Entry
 from sentinair.sinks.drop import sink as sink_module
@@ -13,26 +12,26 @@ from sentinair.sinks.drop.memory import Memory
 from sentinair.sinks.drop.place import Place
 from sentinair.sinks.drop.segment import Segment
 from tests.harness.drops import Chain, Station
+from tests.harness.kill_points import Call, arm
 
 __all__ = ["POINTS", "killed_at"]
 
-POINTS: dict[str, tuple[object, str, bool]] = {
-    "temporary file made": (Place, "make", True),
-    "segment written": (Segment, "finish", True),
-    "manifest to be signed": (Chain, "sign", False),
-    "manifest signed": (Chain, "sign", True),
-    "certificates written": (sink_module, "lead_to", True),
-    "intent to be kept": (Memory, "begin", False),
-    "intent kept": (Memory, "begin", True),
-    "segment named": (Place, "put", True),
-    "manifest to be written": (Place, "put_bytes", False),
-    "manifest named": (Place, "put_bytes", True),
-    "old segments to be deleted": (Place, "remove", False),
-    "intent to be forgotten": (Memory, "done", False),
-    "intent forgotten": (Memory, "done", True),
-    "heartbeat written": (Place, "replace", True),
+POINTS: dict[str, Call] = {
+    "temporary file made": Call(Place, "make", True),
+    "segment written": Call(Segment, "finish", True),
+    "manifest to be signed": Call(Chain, "sign", False),
+    "manifest signed": Call(Chain, "sign", True),
+    "certificates written": Call(sink_module, "lead_to", True),
+    "intent to be kept": Call(Memory, "begin", False),
+    "intent kept": Call(Memory, "begin", True),
+    "segment named": Call(Place, "put", True),
+    "manifest to be written": Call(Place, "put_bytes", False),
+    "manifest named": Call(Place, "put_bytes", True),
+    "old segments to be deleted": Call(Place, "remove", False),
+    "intent to be forgotten": Call(Memory, "done", False),
+    "intent forgotten": Call(Memory, "done", True),
+    "heartbeat written": Call(Place, "replace", True),
 }
-"""Name -> what is called then, and whether the kill comes after the call."""
 
 
 def killed_at(point: str, nth: int, station: Station, entries: Sequence[Entry]) -> bool:
@@ -44,7 +43,7 @@ def killed_at(point: str, nth: int, station: Station, entries: Sequence[Entry]) 
     if child == 0:
         status = 1
         try:
-            _arm(point, nth)
+            arm(POINTS[point], nth)
             station.deliver(entries)
             station.quiet()
             status = 0
@@ -54,21 +53,3 @@ def killed_at(point: str, nth: int, station: Station, entries: Sequence[Entry]) 
     assert status in {0, signal.SIGKILL}, status
     station.crash()
     return status == signal.SIGKILL
-
-
-def _arm(point: str, nth: int) -> None:
-    owner, name, after = POINTS[point]
-    real: Callable[..., Any] = getattr(owner, name)
-    left = nth
-
-    def armed(*words: Any, **named: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left == 0 and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = real(*words, **named)
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, name, armed)

@@ -22,6 +22,7 @@ from sentinair.sinks.ground import Ground
 
 __all__ = ["KIND", "REGISTERED", "FileOptions", "FileSink", "LinesCodec"]
 
+_TAIL = 1 << 20  # more than any line
 REGISTERED = Path(__file__).parent / "registered"
 
 
@@ -82,7 +83,15 @@ class FileSink:
         if self._fault("away") is not None:
             raise SinkAway("the test says so", where=str(self._path))
         if self._file is None:
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+            self._forget_half_a_line(self._file)
+
+    def _forget_half_a_line(self, file: int) -> None:
+        """What a killed process left: a receiver would not have taken it."""
+        size = os.fstat(file).st_size
+        tail = os.pread(file, _TAIL, max(0, size - _TAIL))
+        if tail and not tail.endswith(b"\n"):
+            os.ftruncate(file, size - len(tail) + tail.rfind(b"\n") + 1)
 
     def deliver(self, parcels: Sequence[Parcel]) -> None:
         assert self._file is not None

@@ -5,6 +5,7 @@ What the forwarder says is checked before it is believed; it is stored with the 
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,6 +35,8 @@ from sentinair.store.outgoing import OutgoingReader
 from sentinair.store.sinks import LetterRow, PausedData, RefusedData, ReplayedData
 
 __all__ = ["Sinks"]
+
+log = logging.getLogger("sentinair.engine")
 
 WAKE_NS: Final = 1_000_000_000  # between two words to the forwarder that the record has grown
 NOTICE_NS: Final = 60_000_000_000  # between two events, or two records on health, of one sink
@@ -97,18 +100,31 @@ class Sinks:
     def _read(self) -> dict[str, _Sink]:
         with OutgoingReader.open(self._state) as reader:
             rows = {row.name: row for row in reader.sinks()}
-            self._newest = reader.ends()[1]
+        # Not the newest event there is: retention may have forgotten them all, and numbers are never used again.
+        self._newest = self._commits.store.last_event_id
+        ends = self._commits.store.head.seq, self._newest
         found: dict[str, _Sink] = {}
         for given in self._settings.to:
             name = given.name or ""
             row = rows.pop(name, None)
-            position = Position(0, 0) if row is None else row.position
+            position = Position(0, 0)
+            if row is not None and row.is_within(*ends):
+                position = row.position
+            elif row is not None:
+                self._set_back(name, row.position)
             found[name] = _Sink(
                 KeptSink(name, position, paused=row is not None and row.paused), given.enabled
             )
             found[name].kind, found[name].codec = given.kind, given.codec
             found[name].letters = 0 if row is None else row.letters
         return found
+
+    def _set_back(self, name: str, was: Position) -> None:
+        """All comes again: what it would leave out otherwise, nobody could tell."""
+        why = f"its cursor cannot be: {was.seq!r}, {was.event!r}; it begins anew"
+        log.error("sink %s: %s", name, why)
+        data = {"sink": name, "state": "degraded", "was": "healthy", "why": why}
+        self._commits.record("sink.health", data)
 
     # -- the forwarder -------------------------------------------------------------------------------------------
 

@@ -137,18 +137,20 @@ class Orders:
             if letter is not None:
                 self._letters.append(letter)
 
-    def settle(self, holding: Mapping[str, int]) -> None:
-        """What the sink may still lose (Sink.holding()) is not to be reported; all before it is."""
+    def settle(self, holding: Mapping[str, int]) -> bool:
+        """What the sink may still lose (Sink.holding()) is not to be reported; all before it is.  True: it is more."""
         at = self._position
         sure = Position(
             min(at.seq, holding.get("record", at.seq + 1) - 1),
             min(at.event, holding.get("event", at.event + 1) - 1),
         )
         with self._lock:
-            changed = sure != self._sure or at != self._settled
+            more = sure != self._sure
+            changed = more or at != self._settled
             self._sure, self._settled = sure, at
         if changed or self._letters:
             self._on_change()
+        return more
 
     @property
     def flush_waits(self) -> bool:

@@ -60,6 +60,7 @@ class Worker:
         self._looked_ahead = 0
         self._next_look = 0.0
         self._unread_times = 0  # one after the other
+        self._undone = 0  # times it lost what it had taken, since it last had some delivered
         self._flushed: int | None = None  # within this step: for whom, as orders counts them
         self.thread = threading.Thread(target=self._run, name=f"sink {orders.name}", daemon=True)
 
@@ -74,16 +75,13 @@ class Worker:
             while not self.orders.stopping:
                 try:
                     wait = self._step(time.monotonic_ns())
-                    self.orders.settle(self._delivery.holding())
+                    if self.orders.settle(self._delivery.holding()) and self._undone:
+                        self._undone = self.health.failures = 0
                     if self._flushed is not None:
                         self.orders.flushed(self._flushed)
                         self._flushed = None
                 except SinkAway as fault:
-                    self._ahead.clear()
-                    self._looked_ahead = 0  # what went before its turn may be lost, too
-                    self.orders.fall_back()
-                    self.orders.woken = True
-                    wait = self._failed(str(fault))
+                    wait = self._went_away(fault)
                 except SentinairError as fault:  # of the ledger, not of the sink
                     wait = self._unread(fault)
                 if wait and not self.orders.stopping:
@@ -91,6 +89,17 @@ class Worker:
         finally:
             self._supply.close()
             self._delivery.close()
+
+    def _went_away(self, fault: SinkAway) -> float:
+        """A sink that takes entries and never has them delivered is not well in between."""
+        self._ahead.clear()
+        self._looked_ahead = 0  # what went before its turn may be lost, too
+        self.orders.fall_back()
+        self.orders.woken = True
+        if fault.undone:
+            self._breaker.failures = self._undone
+            self._undone += 1
+        return self._failed(str(fault))
 
     def _unread(self, fault: SentinairError) -> float:
         """A look may fall into the writer's change of the WAL index, or into a start: that is no trouble yet."""
@@ -103,9 +112,9 @@ class Worker:
 
     def _failed(self, why: str) -> float:
         self.health.busy_since_mono_ns = None
-        self.health.failed_once(why)
         now_ns = time.monotonic_ns()
         self._breaker.failed(now_ns, random.random())
+        self.health.failed_once(why, self._breaker.failures)
         self.orders.changed()
         return self._breaker.wait_secs(now_ns)
 
@@ -166,7 +175,7 @@ class Worker:
         self.health.busy_since_mono_ns = None
         if self._breaker.failures:  # it is there again, as far as it can tell
             self._breaker.succeeded()
-            self.health.failures = 0
+            self.health.failures = self._undone
             self.orders.changed()
 
     def _bring(self, items: Sequence[Item], now_ns: int) -> float:
@@ -218,6 +227,7 @@ class Worker:
         if outcome.delivered:
             self._breaker.succeeded()
             self.health.succeeded(outcome.delivered, began_ns, now_ns, time.time_ns())
+            self.health.failures = self._undone
         return outcome
 
     def _refused(self, entry: Entry | None, outcome: Outcome) -> bool:

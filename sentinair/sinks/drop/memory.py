@@ -5,7 +5,10 @@ Kept beside the forwarder's cursors, not in the drop: who can write there could 
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -15,7 +18,10 @@ from sentinair.sinks.drop.manifest import BeatHead, Manifest, Seal, Stream
 
 __all__ = ["Intent", "KeysMark", "Memory", "Told"]
 
-_MAX_BYTES = 64 << 20
+log = logging.getLogger("sentinair.drop")
+
+_MAX_BYTES: Final = 64 << 20
+_MAX_ASIDE: Final = 16  # damaged ones that are kept
 
 
 class KeysMark(msgspec.Struct, frozen=True):
@@ -49,22 +55,43 @@ class Told(msgspec.Struct):
 
 
 class Memory:
-    """One file.  Methods raise SinkAway if the local disk refuses."""
+    """One file: a line of JSON, and its SHA-256 in the next.  Methods raise SinkAway if the local disk refuses."""
 
     def __init__(self, path: Path) -> None:
-        """Raises DataFault if the file is none of ours, PermissionFault if others could have written it."""
+        """Raises PermissionFault if others could have written it, or it is no plain file.
+
+        DataFault if it is damaged: it is set aside then, and the next one begins anew.
+        """
         self.path = path
         self.told = Told()
         try:
-            self.told = msgspec.json.decode(read_guarded(path, _MAX_BYTES), type=Told)
+            self.told = _checked(read_guarded(path, _MAX_BYTES))
         except FileNotFoundError:
             return
-        except msgspec.DecodeError as fault:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as fault:
+            aside = self._set_aside()
+            log.error("%s is damaged and set aside as %s: %s", path, aside, fault)
             raise DataFault(
-                f"does not hold what a drop remembers: {fault}",
+                f"is damaged ({fault}) and set aside as {aside}",
                 where=str(path),
+                remedy="the drop begins anew, and its verifier says so",
+            ) from fault
+
+    def _set_aside(self) -> str:
+        """The new name; the last of them is written over once there are too many."""
+        for number in range(1, _MAX_ASIDE + 1):
+            aside = self.path.with_name(f"{self.path.name}.damaged-{number}")
+            if number == _MAX_ASIDE or (not aside.is_symlink() and not aside.exists()):
+                break
+        try:
+            self.path.replace(aside)
+        except OSError as fault:
+            raise SinkAway(
+                f"is damaged, and cannot be set aside: {fault.strerror}",
+                where=str(self.path),
                 remedy="remove it: the drop then begins anew, and its verifier says so",
             ) from fault
+        return aside.name
 
     def head(self, chain: str, stream: Stream) -> BeatHead | None:
         """The last segment put away; None: none yet."""
@@ -95,6 +122,16 @@ class Memory:
 
     def save(self) -> None:
         try:
-            write_atomically(self.path, msgspec.json.encode(self.told), 0o600, alone=True)
+            told = msgspec.json.encode(self.told)
+            whole = b"%b\n%b\n" % (told, hashlib.sha256(told).hexdigest().encode())
+            write_atomically(self.path, whole, 0o600, alone=True)
         except StorageFault as fault:
             raise SinkAway(fault.what, where=fault.where, remedy=fault.remedy) from fault
+
+
+def _checked(data: bytes) -> Told:
+    """A flipped bit that still is JSON would leave entries out: only what was written whole is believed."""
+    told, _, rest = data.partition(b"\n")
+    if rest != hashlib.sha256(told).hexdigest().encode() + b"\n":
+        raise ValueError("its digest is another one")
+    return msgspec.json.decode(told, type=Told)

@@ -54,7 +54,7 @@ class Segment:
         self.last = first.seq - 1
         self.count = self.bytes = 0
         self.link: str | None = None
-        self.runs: list[tuple[int, int]] = []
+        self.runs: list[tuple[int, int]] = []  # of records: first and last of each row of them
         self.began_mono_ns = now[1]
         self._place, self._codec = place, codec
         self._digest, self._links = hashlib.sha256(), hashlib.sha256()
@@ -73,14 +73,18 @@ class Segment:
         if self.count:
             self._write(self._codec.between())
         self._write(parcel.body)
-        if entry.seq == self.last + 1 and self.runs:
-            self.runs[-1] = self.runs[-1][0], entry.seq
-        else:
-            self.runs.append((entry.seq, entry.seq))
+        if entry.link is not None:
+            self._linked(entry.seq, entry.link)
         self.count += 1
         self.last, self.link = entry.seq, entry.link
-        if entry.link is not None:
-            self._links.update(bytes.fromhex(entry.link))
+
+    def _linked(self, seq: int, link: str) -> None:
+        """The engine looks a record's link up before it signs; events have none."""
+        self._links.update(bytes.fromhex(link))
+        if seq == self.last + 1 and self.runs:
+            self.runs[-1] = self.runs[-1][0], seq
+        else:
+            self.runs.append((seq, seq))
 
     def due(self, limits: Limits, mono_ns: int) -> bool:
         """Whether it is large or old enough to be cut."""

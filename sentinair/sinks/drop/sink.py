@@ -43,7 +43,7 @@ from sentinair.sinks.drop.manifest import (
 from sentinair.sinks.drop.memory import Intent, Memory
 from sentinair.sinks.drop.place import MAX_NAMES, Place, safe
 from sentinair.sinks.drop.segment import Limits, Segment
-from sentinair.sinks.drop.upkeep import ENDING, Received, Shelf
+from sentinair.sinks.drop.upkeep import ENDING, Received, Shelf, highest
 
 __all__ = ["DropSink"]
 
@@ -74,7 +74,8 @@ class DropSink:
         mounted: bool = False,
         received: Received = _nothing,
     ) -> None:
-        """memory: a file on this host only the forwarder may write.  complete: nothing is filtered out before deliver().
+        """memory: a file on this host only the forwarder may write.  complete: nothing is filtered out before deliver();
+        what is missing all the same lies between two segments, where it is a finding.
         mounted: directory must be a mount point, so that nothing is written below it while the share is away.
 
         Raises DataFault, PermissionFault for a memory that cannot be used.
@@ -111,6 +112,8 @@ class DropSink:
         self._place = place = Place(self._directory, safe(self.name), mounted=self._mounted)
         place.tidy()
         self._finish_intent(place)
+        if not self._memory.told.number:  # it was set aside, or this is the first start
+            self._memory.told.number = highest(place, self.name)
         self._shelf = Shelf(place, self.name, self._memory.told.number)
         self._bytes = sum(place.sizes().values())
 
@@ -166,9 +169,10 @@ class DropSink:
             self._cut(key)
 
     def _fitting(self, key: _Key, entry: Entry) -> Segment | None:
-        """The open segment for entry; one of another chain is cut."""
+        """The open segment for entry; one of another chain is cut, and one that would get a hole and may have none."""
         segment = self._segments.get(key)
-        if segment is not None and not segment.fits(entry):
+        holed = segment is not None and self._complete and entry.seq > segment.last + 1
+        if segment is not None and (holed or not segment.fits(entry)):
             self._cut(key)
             return None
         return segment
@@ -321,7 +325,8 @@ class DropSink:
     def _or_let_go(self) -> Iterator[None]:
         try:
             yield
-        except SinkAway:
+        except SinkAway as fault:
+            fault.undone = bool(self._segments)
             self._let_go()
             raise
 

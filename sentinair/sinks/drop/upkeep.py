@@ -12,7 +12,7 @@ import msgspec
 from sentinair.sinks.drop.manifest import Loss, Manifest, sha256_of
 from sentinair.sinks.drop.place import Place
 
-__all__ = ["ENDING", "Received", "Shelf"]
+__all__ = ["ENDING", "Received", "Shelf", "highest"]
 
 Received = Callable[[str, str], int]
 """Chain and stream to the last seq the far side has confirmed; 0: none."""
@@ -20,6 +20,7 @@ Received = Callable[[str, str], int]
 ENDING: Final = ".manifest"
 MAX_GONE: Final = 500  # in one manifest, which must fit in one request to the engine
 _MAX_MANIFEST: Final = 4 << 20
+_SANE: Final = 1 << 53  # every reader of JSON takes it
 
 
 class _File(msgspec.Struct):
@@ -63,6 +64,16 @@ class Shelf:
         if losses:
             while self._kept and self._kept.popleft()[1] != losses[-1].manifest:
                 pass
+
+
+def highest(place: Place, sink: str) -> int:
+    """The greatest number its manifests in place have; 0: none.  For a drop that forgot it: nothing else is believed."""
+    numbers = [0]
+    for name in place.sizes():
+        held = _read(place, name) if name.endswith(ENDING) else None
+        if held is not None and held[0].sink == sink and held[0].number < _SANE:
+            numbers.append(held[0].number)
+    return max(numbers)
 
 
 def _read(place: Place, name: str) -> tuple[Manifest, str] | None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sentinair.model.record import Record, Stamp
-from sentinair.settings.types import StoreSettings
-from sentinair.store.writer import Store
 from tests.harness.agent import Agent, wait_for
 from tests.harness.sink_file import REGISTERED
 
@@ -82,24 +77,6 @@ class Outlet:
 def first_seen(seqs: list[int]) -> list[int]:
     """seqs without repetitions."""
     return list(dict.fromkeys(seqs))
-
-
-def fill(state: Path, count: int, size: int = 100) -> None:
-    """Records written before the agent starts."""
-    before = os.umask(0o027)
-    try:
-        stamp = Stamp(time.time_ns(), time.monotonic_ns(), "0" * 32)
-        store = Store.open(state, StoreSettings(), stamp)
-        for first in range(0, count, 500):
-            records = [
-                Record("rescan.asked", {"path": "00" * size, "by": f"number {number}"})
-                for number in range(first, min(first + 500, count))
-            ]
-            store.commit(stamp, [], [], [*records])
-        store.commit(stamp, [], [], [Record("stop", {"events": 0})])
-        store.close(stamp)
-    finally:
-        os.umask(before)
 
 
 @pytest.fixture

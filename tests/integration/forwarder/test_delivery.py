@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness.agent import wait_for
-from tests.integration.forwarder.conftest import Outlet, fill, first_seen
+from tests.harness.backlog import fill
+from tests.integration.forwarder.conftest import Outlet, first_seen
 
 
 def test_records_reach_the_sink_in_order(outlet: Outlet) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.harness.agent import wait_for
-from tests.integration.forwarder.conftest import Outlet, fill, first_seen
+from tests.harness.backlog import fill
+from tests.integration.forwarder.conftest import Outlet, first_seen
 
 
 def letters(outlet: Outlet) -> list[dict[str, Any]]:

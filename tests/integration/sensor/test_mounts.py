@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from sentinair.errors import StorageFault
 from sentinair.model.event import CREATE, DELETE, RENAME, WRITE, Listing
+from tests.harness.own_mounts import SilentFuse
 from tests.integration.sensor.conftest import Rig
 
 pytestmark = pytest.mark.usefixtures("as_root")
@@ -30,21 +31,13 @@ def mounted(point: Path, *words: str) -> Iterator[None]:
 
 @contextmanager
 def unanswered_fuse(point: Path) -> Iterator[None]:
-    """A FUSE mount whose server never answers: whoever touches it hangs."""
-    try:
-        server = os.open("/dev/fuse", os.O_RDWR)
-    except OSError:
-        pytest.skip("no /dev/fuse here")
-    libc = ctypes.CDLL(None, use_errno=True)
-    options = f"fd={server},rootmode=40000,user_id=0,group_id=0".encode()
-    if libc.mount(b"silent", os.fsencode(point), b"fuse", 0, options):
-        os.close(server)
-        pytest.skip(f"FUSE cannot be mounted here: {os.strerror(ctypes.get_errno())}")
-    try:
+    """Whoever touches it hangs."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(SilentFuse(point))
+        except (OSError, StorageFault) as fault:
+            pytest.skip(f"no FUSE here: {fault}")
         yield
-    finally:
-        libc.umount2(os.fsencode(point), 2)  # MNT_DETACH
-        os.close(server)
 
 
 def test_a_file_system_mounted_below_the_watch_is_watched_at_once_and_listed(

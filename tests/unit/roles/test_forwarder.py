@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 
+from sentinair.errors import SinkAway
 from sentinair.ipc.messages import AskSink
 from sentinair.model.alert import AlertChange
 from sentinair.model.delivery import Key, Position, SinkHealth
+from sentinair.model.entry import Parcel
 from sentinair.model.record import Record
 from sentinair.roles.forwarder.delivery import Delivery
 from sentinair.roles.forwarder.orders import MAX_WAITING, Orders
@@ -196,6 +198,60 @@ def test_a_record_that_cannot_be_decoded_goes_all_the_same(tmp_path: Path, store
     with Life(tmp_path) as life:
         life.until(lambda: life.orders.position.seq == store.head.seq)
         assert "undecodable" in life.rows()[1]["data"]
+
+
+class Swallower:
+    """Takes entries, holds them, and loses all of them at each third call."""
+
+    name = "s"
+
+    def __init__(self) -> None:
+        self.held: int | None = None
+        self.calls = 0
+        self.is_well = False
+
+    def open(self) -> None:
+        self.held = None
+
+    def deliver(self, parcels: Sequence[Parcel]) -> None:
+        self.held = parcels[0].entry.seq if self.held is None else self.held
+        self.calls += 1
+        if self.is_well:
+            self.held = None
+        elif self.calls % 3 == 0:
+            fault = SinkAway("nobody signs")
+            fault.undone = True
+            raise fault
+
+    def holding(self) -> Mapping[str, int]:
+        return {} if self.held is None else {"record": self.held}
+
+    def idle(self, mono_ns: int) -> None:
+        """Nothing is due."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_sink_that_takes_entries_and_never_delivers_them_becomes_unhealthy(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentinair.sinks.backoff.FIRST_SECS", 0.001)
+    beats(store, 50)
+    sink = Swallower()
+    with Life(tmp_path, batch=1) as life:
+        life.worker._delivery._sink = sink
+
+        def state() -> str:
+            return life.worker.health.state(time.monotonic_ns())[0]
+
+        life.until(lambda: state() == "unhealthy")
+        calls = sink.calls
+        life.until(lambda: sink.calls > calls)
+        assert state() == "unhealthy"  # what it took meanwhile says nothing
+        sink.is_well = True
+        life.until(lambda: state() == "healthy")
+        life.until(lambda: life.orders.word(SinkHealth()).position.seq == store.head.seq)
 
 
 def test_what_a_sink_holds_is_given_but_not_sure_until_a_person_asks(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -193,6 +195,24 @@ def test_status_says_how_far_behind_each_sink_is(bed: Bed) -> None:
     assert (first["name"], first["behind"], first["delivered"]) == ("a", head - 1, 1)
     assert (idle["name"], idle["state"]) == ("idle", "off")
     assert msgspec.json.encode(first)
+
+
+@pytest.mark.parametrize("seq", [1 << 40, -1, "much"])
+def test_a_cursor_that_cannot_be_is_set_back_and_told(tmp_path: Path, seq: object) -> None:
+    state = tmp_path / "state"
+    first = Bed(state, [SinkDetector()], sinks=SETTINGS)
+    say(forwarder(first), 1, word(1))
+    first.commits.commit()
+    first.close()
+    with closing(sqlite3.connect(state / "ledger.db")) as ledger:
+        ledger.execute("UPDATE sinks SET seq = ?", (seq,))
+        ledger.commit()
+    second = Bed(state, [SinkDetector()], sinks=SETTINGS)
+    assert second.spine.sinks.positions()["a"] == Position(0, 0)
+    second.commits.commit()
+    told = second.records("sink.health")
+    assert "begins anew" in str(told)
+    second.close()
 
 
 def test_what_may_still_be_lost_is_not_behind_but_unsure(bed: Bed) -> None:

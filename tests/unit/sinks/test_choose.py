@@ -83,6 +83,10 @@ def test_a_test_goes_to_its_own_sink_whatever_the_filter() -> None:
     assert not chooser.wants(entry("sink.tested", sink="other"))
 
 
+def test_a_test_of_another_sink_is_no_hole_where_all_records_go() -> None:
+    assert Chooser(SinkSettings(name="s")).wants(entry("sink.tested", sink="other"))
+
+
 def test_what_tells_of_a_sinks_trouble_is_known() -> None:
     assert is_own_trouble(entry("sink.refused"))
     assert is_own_trouble(entry("sink", "event"))
@@ -130,7 +134,7 @@ def test_health_goes_from_well_to_degraded_to_unhealthy_and_back() -> None:
     health = Health()
     assert health.state(0) == ("healthy", "")
     for number in range(1, OPEN_AFTER + 1):
-        health.failed_once("gone\n")
+        health.failed_once("gone\n", health.failures + 1)
         assert health.state(0) == ("unhealthy" if number == OPEN_AFTER else "degraded", "gone\\x0a")
     health.succeeded(3, 0, 500_000_000, 7)
     assert health.state(0)[0] == "healthy"

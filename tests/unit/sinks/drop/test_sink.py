@@ -226,11 +226,55 @@ def test_files_that_were_taken_over_and_away_are_not_lost(make: Make) -> None:
     assert station.sink.lost == 0
 
 
-def test_a_memory_that_is_none_is_said_so(tmp_path: Path) -> None:
-    (tmp_path / "memory").write_text("{")
-    (tmp_path / "memory").chmod(0o600)
-    with pytest.raises(DataFault, match="remove it"):
-        Station(tmp_path)
+@pytest.mark.parametrize("damage", ["cut", "one figure", "no json", "empty"])
+def test_a_damaged_memory_is_set_aside_and_the_drop_begins_anew(
+    tmp_path: Path, damage: str
+) -> None:
+    station = Station(tmp_path)
+    station.send(20)
+    station.sink.close()
+    memory = tmp_path / "memory"
+    whole = memory.read_bytes()
+    last = f'"last":{station.sent[-1].seq}'.encode()
+    memory.write_bytes(
+        {
+            "cut": whole[:-80],
+            "one figure": whole.replace(last, last[:-1] + b"9"),
+            "no json": b"{" + whole,
+            "empty": b"",
+        }[damage]
+    )
+    with pytest.raises(DataFault, match="set aside as memory.damaged-1"):
+        station.opened()
+    station.sink = station.opened()
+    station.send(10)
+    station.sink.close()
+    assert (tmp_path / "memory.damaged-1").exists()
+    assert station.seqs() == [entry.seq for entry in station.sent]
+    assert [one.kind for one in station.judged().findings] == ["repeated"]
+
+
+def test_what_is_missing_in_a_complete_drop_lies_between_segments_and_is_found(
+    station: Station,
+) -> None:
+    station.send(4)
+    (gone,) = station.chain.grow(1)  # what could not be encoded
+    station.send(5)
+    station.sink.close()
+    said = [json.loads(signed) for signed in station.chain.signed]
+    assert [one["count"] == one["last"] - one["first"] + 1 for one in said] == [True, True]
+    assert [(one.kind, one.seq) for one in station.judged().findings] == [("missing", gone.seq)]
+
+
+def test_what_was_taken_and_not_put_away_is_told_as_undone(station: Station) -> None:
+    station.chain.away = True
+    station.send(5)
+    with pytest.raises(SinkAway) as fault:
+        station.send(5)
+    assert fault.value.undone
+    with pytest.raises(SinkAway) as fault:
+        station.send(1)
+    assert not fault.value.undone
 
 
 def test_limits_that_cannot_be_are_refused() -> None:

@@ -300,10 +300,10 @@ def test_an_unknown_writer_is_waited_for_and_everything_behind_it_in_its_lane(be
     execs.hello()
     sensor.batch([file(b"/etc/a", pid=50)])
     sensor.batch([file(b"/etc/b")], first=2)
-    bed.spine.release(time.monotonic_ns())
+    bed.spine.intake.release(time.monotonic_ns())
     assert bed.events("file") == []
     execs.batch([exec_of(50)], lane="vital", source="cnproc")
-    bed.spine.release(time.monotonic_ns())
+    bed.spine.intake.release(time.monotonic_ns())
     stored = bed.events("file")
     assert [e.event.path for e in stored] == [b"/etc/a", b"/etc/b"]  # type: ignore[attr-defined]
     assert stored[0].process is not None
@@ -314,10 +314,10 @@ def test_a_writer_nobody_ever_knows_is_stored_as_gone_after_the_wait(bed: Bed) -
     sensor = bed.connect()
     sensor.hello()
     sensor.batch([file(b"/etc/a", pid=50)])
-    due = bed.spine.release_due_ns(time.monotonic_ns())
+    due = bed.spine.intake.due_ns(time.monotonic_ns())
     assert due is not None
     assert 0 < due <= HOLD_NS
-    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    bed.spine.intake.release(time.monotonic_ns() + HOLD_NS)
     (stored,) = bed.events("file")
     assert stored.process is not None
     assert (stored.process.pid, stored.process.exe, stored.process.exited) == (50, None, True)
@@ -328,7 +328,7 @@ def test_a_name_that_comes_too_late_is_an_event_of_its_own(bed: Bed) -> None:
     sensor.hello()
     execs.hello()
     sensor.batch([file(b"/etc/a", pid=50)])
-    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    bed.spine.intake.release(time.monotonic_ns() + HOLD_NS)
     (stored,) = bed.events("file")
     execs.batch([exec_of(50)], lane="vital", source="cnproc")
     (late,) = bed.events("writer")
@@ -466,7 +466,7 @@ def test_what_waited_for_a_name_on_the_old_connection_is_stored_once(bed: Bed) -
     old.batch([file(b"/etc/a", pid=50)])
     new.hello()
     new.batch([file(b"/etc/a", pid=50)])
-    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    bed.spine.intake.release(time.monotonic_ns() + HOLD_NS)
     assert len(bed.events("file")) == 1
 
 

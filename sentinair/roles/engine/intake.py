@@ -35,6 +35,12 @@ class Intake:
         """The last seq of this lane that was taken in this life of the engine; 0: none."""
         return self._taken.get(lane, 0)
 
+    def began(self, role: str, run: bytes) -> None:
+        """A sender that begins anew sends nothing more of its runs before: their numbers are forgotten."""
+        self._taken = {
+            lane: seq for lane, seq in self._taken.items() if lane.sender != role or lane.run == run
+        }
+
     def bring(self, sender: Sender, batch: Batch, now_ns: int) -> None:
         """Judge it, or hold it until its writers are known."""
         self._judge.learn(batch)

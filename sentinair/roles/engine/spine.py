@@ -131,6 +131,7 @@ class Spine:
         kept = self.sinks.kept() if sender.role == "forwarder" else None
         exports = self.sinks.exports.unfinished()
         sender.welcome(hello, committed, self._own_processes(), store.chain, kept, exports)
+        self.intake.began(sender.role, hello.run)
         for name, key in lanes.items():
             sender.expected[name] = max(sender.expected.get(name, 1), self.intake.taken(key) + 1)
         self.senders[sender.role] = sender

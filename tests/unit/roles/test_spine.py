@@ -29,6 +29,7 @@ from sentinair.model.event import (
 )
 from sentinair.model.process import FileId, Process
 from sentinair.roles.engine.join import HOLD_NS
+from sentinair.store.events import LaneKey
 from tests.unit.roles.engine_bed import Bed
 
 STATE = FileState(mode=0o100644, uid=0, gid=0, size=1, inode=2, device=3, mtime_ns=4, ctime_ns=5)
@@ -124,6 +125,18 @@ def test_a_new_engine_tells_the_sender_what_is_on_disk(tmp_path: Path) -> None:
     assert back.hello().committed["bulk"] == 1
     assert second.events("gap") == []
     second.close()
+
+
+def test_the_numbers_of_runs_that_ended_are_forgotten(bed: Bed) -> None:
+    lanes = []
+    for run in (b"1" * 8, b"2" * 8):
+        sensor = bed.connect(run=run)
+        sensor.hello()
+        sensor.batch([file(b"/etc/a")])
+        assert bed.spine.intake.taken(LaneKey("sensor", run, "bulk")) == 1
+        lanes.append(LaneKey("sensor", run, "bulk"))
+    first, second = lanes
+    assert (bed.spine.intake.taken(first), bed.spine.intake.taken(second)) == (0, 1)
 
 
 def test_a_new_run_is_exactly_one_gap_even_if_the_engine_dies_then(tmp_path: Path) -> None:

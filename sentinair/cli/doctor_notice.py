@@ -20,9 +20,8 @@ from sentinair.sinks.notice.terminals import tty_group
 __all__ = ["findings"]
 
 KIND: Final = "notice"
-_UNMAPPED: Final = Path(
-    "/dev/null"
-)  # the role's own namespace says nothing about the group's number here
+# The role's own namespace says nothing about the group's number here.
+_UNMAPPED: Final = Path("/dev/null")
 
 
 def findings(places: Places, forwarder: int | None) -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import socket
 import sys
 import time
@@ -21,6 +20,7 @@ from sentinair.errors import EngineAbsent, SentinairError, SinkAway, StorageFaul
 from sentinair.ipc.control import call
 from sentinair.model.export import Exported, Wanted, stem_of
 from sentinair.model.text import shown
+from sentinair.roles.engine.requests import user_name
 from sentinair.sinks.drop.place import Place
 from sentinair.sinks.export.file import as_file, as_stream, codec_of
 from sentinair.sinks.export.manifest import ENDING, ExportManifest, Sealed, Unsigned
@@ -126,16 +126,11 @@ def _asked(places: Places, wanted: Wanted, exported: Exported) -> Sealed:
 
 def _said(reader: OutgoingReader, wanted: Wanted, exported: Exported) -> ExportManifest:
     head, chains = reader.head(), reader.chains()
-    uid = os.getuid()
-    try:
-        by = f"uid {uid} ({pwd.getpwuid(uid).pw_name})"
-    except KeyError:
-        by = f"uid {uid}"
     return ExportManifest(
         host=_host(),
         chain=chains[-1][1] if chains else "",
         version=__version__,
-        by=by,
+        by=user_name(os.getuid()),
         writer="command",
         wanted=wanted,
         exported=exported,

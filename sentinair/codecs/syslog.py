@@ -167,7 +167,7 @@ class Rfc3164(msgspec.Struct, frozen=True, kw_only=True):
         "Sentinair"  # alphanumeric; "": none, for readers that want the body right behind the host
     )
     procid: str = "-"  # "-": none
-    zone: tzinfo = UTC  # the format has local time and does not say which
+    zone: tzinfo | None = UTC  # the format has local time and does not say which; None: this host's
     host: bool = True  # False: without, as programs write to /dev/log
     max_bytes: int = 1024  # section 4.1
 
@@ -244,11 +244,11 @@ def _value(text: str, most: int) -> str:
     return _SPECIAL.sub(r"\\\g<0>", plain) if _SPECIAL.search(plain) else plain
 
 
-def _local(time_ns: int, zone: tzinfo) -> str:
+def _local(time_ns: int, zone: tzinfo | None) -> str:
     seconds = min(max(time_ns // 1_000_000_000, _FIRST_SECOND), _LAST_SECOND)
     utc = _EPOCH + timedelta(0, seconds)
     try:
         when = utc.astimezone(zone)
-    except OverflowError:  # the first and the last day, elsewhere
+    except (OverflowError, ValueError):  # the first and the last day, elsewhere
         when = utc
     return f"{_MONTHS[when.month - 1]} {when.day:2d} {when.hour:02d}:{when.minute:02d}:{when.second:02d}"

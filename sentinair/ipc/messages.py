@@ -96,9 +96,8 @@ class SinkWord(msgspec.Struct, frozen=True, array_like=True):
     delivered: Annotated[
         tuple[Key, ...], msgspec.Meta(max_length=256)
     ]  # dead letters that were delivered after all
-    given: Position | None = (
-        None  # all up to it is with the sink, but behind position may be lost there; None: position
-    )
+    # All up to it is with the sink, but behind position may be lost there; None: position.
+    given: Position | None = None
 
 
 class SinkReport(msgspec.Struct, frozen=True, array_like=True, tag="sinks"):
@@ -154,9 +153,8 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True, tag="welcome"):
     ]  # (pid, start) of our roles: their writes under the state are dropped
     chain: str = ""  # for the forwarder: id of the chain that events belong to now
     sinks: tuple[KeptSink, ...] = ()  # for the forwarder
-    exports: tuple[
-        AskExport, ...
-    ] = ()  # for the forwarder: all that is not finished, and nothing else is wanted
+    # For the forwarder: all that is not finished, and nothing else is wanted.
+    exports: tuple[AskExport, ...] = ()
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, tag="own"):

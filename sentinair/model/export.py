@@ -47,10 +47,9 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     count: _Count
     bytes: _Count
     sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    first: (
-        _Count | None
-    )  # lowest seq of a record that last changed one of the alerts, or event id; None: nothing
-    last: _Count | None  # the highest
+    # Lowest and highest seq of a record that last changed one of the alerts, or event id; None: nothing.
+    first: _Count | None
+    last: _Count | None
     made_ns: _Moment  # wall clock: when it was begun
 
 

@@ -23,6 +23,10 @@ def test_an_idle_agent_keeps_its_processes() -> None:
     assert broken("idle") == []
 
 
+def test_an_idle_forwarder_keeps_its_process_whatever_its_sinks() -> None:
+    assert broken("idle_sinks") == []
+
+
 def test_killed_roles_lose_nothing_and_store_nothing_twice() -> None:
     assert broken("kills") == []
 

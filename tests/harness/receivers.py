@@ -107,8 +107,12 @@ def _started(command: list[str], port: int, folder: Path) -> Started:
 
 def start_rsyslog(config: Path, port: int, folder: Path) -> Started:
     """rsyslogd with a configuration of the caller's, which listens on port; folder: for its own files."""
+    return _started(_rsyslog_command(config, folder), port, folder)
+
+
+def _rsyslog_command(config: Path, folder: Path) -> list[str]:
     command = [f"{_program('rsyslogd')}", "-n", "-M", f"{_below(_RSYSLOG)}"]
-    return _started([*command, "-f", str(config), "-i", str(folder / "rsyslog.pid")], port, folder)
+    return [*command, "-f", str(config), "-i", str(folder / "rsyslog.pid")]
 
 
 class Receiver(ABC):
@@ -196,17 +200,7 @@ template(name="line" type="list" option.jsonf="on") {{
 ruleset(name="all") {{ action(type="omfile" file="{self.lines}" template="line") }}
 input(type="imtcp" port="{self.port}" address="127.0.0.1" ruleset="all")
 """)
-        modules = _below(_RSYSLOG)
-        return [
-            f"{_program('rsyslogd')}",
-            "-n",
-            "-M",
-            f"{modules}",
-            "-f",
-            str(config),
-            "-i",
-            str(self.folder / "rsyslog.pid"),
-        ]
+        return _rsyslog_command(config, self.folder)
 
 
 class SyslogNg(Receiver):

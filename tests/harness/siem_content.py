@@ -21,8 +21,10 @@ from tests.harness.agent import ROOT
 from tests.harness.ordinary import AT_NS, BASH, an_alert, event_entry, of_alert, ordinary
 
 __all__ = [
+    "LOGSTASH",
     "SIEM",
     "conf",
+    "dotted",
     "entries",
     "flat",
     "keys_of",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 SIEM: Final = ROOT / "config" / "siem"
+LOGSTASH: Final = (SIEM / "logstash" / "sentinair.conf").read_text("utf-8")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -85,6 +88,14 @@ def ndjson_keys() -> frozenset[str]:
 
     codec = NdjsonCodec()
     return frozenset(key for one in entries() for key in keys_of(json.loads(codec.encode(one))))
+
+
+# -- Logstash -------------------------------------------------------------------------------------------------------
+
+
+def dotted(reference: str) -> str:
+    """[event][id] as event.id."""
+    return ".".join(re.findall(r"[^\[\]]+", reference))
 
 
 # -- Splunk ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import sentinair
+from sentinair.model.ports import SinkKind
 
 TOP = Path(__file__).resolve().parents[2]
 PACKAGE = TOP / "sentinair"
@@ -180,7 +181,10 @@ def test_every_test_module_mirrors_a_part_of_the_package() -> None:
     assert mirrored - parts - {"bench", "harness", "__pycache__"} == set()
 
 
-@pytest.mark.parametrize("group", ["sentinair.monitors", "sentinair.detectors"])
+@pytest.mark.parametrize(
+    "group",
+    ["sentinair.monitors", "sentinair.detectors", "sentinair.codecs", "sentinair.sinks"],
+)
 def test_what_the_entry_points_name_is_there(group: str) -> None:
     setup = configparser.ConfigParser()
     setup.read(TOP / "setup.cfg")
@@ -188,7 +192,10 @@ def test_what_the_entry_points_name_is_there(group: str) -> None:
     assert lines
     for line in lines:
         name, _, value = line.partition(" = ")
-        assert importlib.metadata.EntryPoint(name, value, group).load()
+        found = importlib.metadata.EntryPoint(name, value, group).load()
+        assert found
+        if isinstance(found, SinkKind):
+            assert importlib.metadata.EntryPoint(name, found.make, group).load()
 
 
 def test_only_what_tools_force_stands_beside_the_project() -> None:
@@ -226,10 +233,19 @@ def test_every_link_of_the_manual_leads_somewhere() -> None:
     dead = [
         f"{page.relative_to(TOP)}: {target}"
         for page in pages
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
-        if "://" not in target and not (page.parent / target).exists()
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)\s]+))?[^)]*\)", page.read_text())
+        if "://" not in target
+        and not leads_somewhere(page.parent / target if target else page, anchor)
     ]
     assert dead == []
+
+
+def leads_somewhere(path: Path, anchor: str) -> bool:
+    """anchor: of a heading, as the usual viewers of Markdown make it; "": none is asked for."""
+    if not anchor or not path.is_file():
+        return path.exists() and not anchor
+    headings = re.findall(r"^#+ (.*)", path.read_text(), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
 
 
 def test_the_version_has_one_place() -> None:

@@ -135,7 +135,7 @@ class Engine:
         self._regulate()
 
     def _judge(self, spine: Spine, now_ns: int, *, more: bool, tick: bool) -> None:
-        spine.release(now_ns)
+        spine.intake.release(now_ns)
         due = spine.commits.due_in_ns(now_ns, more=more)
         if due is not None and due <= 0:
             self._commit()
@@ -167,7 +167,7 @@ class Engine:
                 due
                 for due in (
                     self.spine.commits.due_in_ns(now_ns, more=False),
-                    self.spine.release_due_ns(now_ns),
+                    self.spine.intake.due_ns(now_ns),
                 )
                 if due is not None
             )

@@ -61,7 +61,7 @@ def may_sign(peer: Peer) -> bool:
 
 
 def sealed(spine: Spine, message: bytes) -> Seal:
-    """A signature with the key of now; it is given only once its record is on disk.  Raises StorageFault."""
+    """A signature with the key of now.  The caller records it, and settles that, before it is given.  Raises StorageFault."""
     ring = spine.commits.store.ring
     if ring.new:
         raise StorageFault("the chain has not begun yet", remedy="it is tried again")

@@ -16,7 +16,7 @@ from sentinair.ipc.control import Answer, Request, decode_request, encode_answer
 from sentinair.ipc.frames import FrameReader
 from sentinair.ipc.sockets import Peer
 
-__all__ = ["Handler", "Requests", "name_of", "text_param"]
+__all__ = ["Handler", "Requests", "name_of", "text_param", "user_name"]
 
 Handler = Callable[[Peer, dict[str, object]], object]
 MAX_REQUEST_BYTES: Final = 1 << 20
@@ -25,10 +25,15 @@ MAX_ANSWERS: Final = 8  # in one breath: whoever asks much must not keep the eng
 
 def name_of(peer: Peer) -> str:
     """Who answered, for the record: the kernel's word on the uid, and its name if it has one."""
+    return user_name(peer.uid)
+
+
+def user_name(uid: int) -> str:
+    """As records and manifests say it: "uid 0 (root)"."""
     try:
-        return f"uid {peer.uid} ({pwd.getpwuid(peer.uid).pw_name})"
+        return f"uid {uid} ({pwd.getpwuid(uid).pw_name})"
     except KeyError:
-        return f"uid {peer.uid}"
+        return f"uid {uid}"
 
 
 def text_param(params: Mapping[str, object], name: str, *, limit: int = 4096) -> str:

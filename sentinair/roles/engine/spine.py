@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from sentinair.alerts.manager import AlertManager
 from sentinair.errors import DataFault, RecordGone
-from sentinair.ipc.lane import MAX_BATCH
 from sentinair.ipc.messages import (
     Ack,
     AskInventory,
@@ -29,12 +27,12 @@ from sentinair.monitors.clock import ClockWatch
 from sentinair.roles.engine.commits import Commits
 from sentinair.roles.engine.drills import Drills
 from sentinair.roles.engine.gaps import REPAIR, Gaps
-from sentinair.roles.engine.join import HOLD_NS
+from sentinair.roles.engine.intake import Intake
 from sentinair.roles.engine.judge import Ask, Judge
 from sentinair.roles.engine.modes import Modes
 from sentinair.roles.engine.overdue import Overdue
 from sentinair.roles.engine.panel import Panel
-from sentinair.roles.engine.senders import Held, Sender
+from sentinair.roles.engine.senders import Sender
 from sentinair.roles.engine.sinks import Sinks
 from sentinair.roles.engine.starts import Starts
 from sentinair.roles.engine.status import Counters
@@ -48,7 +46,6 @@ log = logging.getLogger("sentinair.engine")
 monotonic_ns = time.monotonic_ns
 HEARTBEAT_NS: Final = 60_000_000_000
 INVENTORY_NS: Final = 5_000_000_000
-MAX_HELD: Final = 64 * MAX_BATCH  # events waiting for a name; more, and the oldest go on nameless
 
 
 class Spine:
@@ -94,9 +91,7 @@ class Spine:
         self._random = random
         self._upkeep = upkeep
         self._clock = ClockWatch()
-        # What this life of the engine took, on disk or not yet.
-        self._taken: dict[LaneKey, int] = {}
-        self._held_events = 0
+        self.intake = Intake(judge, counters, self.senders)
         self._listed = False  # whether this life of the engine has asked for all processes
         self._next_inventory_ns = 0
         self._next_beat_ns = monotonic_ns() + HEARTBEAT_NS
@@ -114,7 +109,7 @@ class Spine:
             case Batch():
                 batch = sender.accept(message)
                 if batch is not None:
-                    self._hold_or_take(sender, batch)
+                    self.intake.bring(sender, batch, sender.heard_mono_ns)
             case Health():
                 sender.health = message
             case SinkReport() | ExportWord():
@@ -127,7 +122,7 @@ class Spine:
         store = self.commits.store
         old = self.senders.get(sender.role)
         if old is not None and old is not sender:
-            self._take_held(old)
+            self.intake.flush(old)
             old.hang_up()  # it would wait for receipts that go to the new one
         self.commits.commit()
         lanes = {name: LaneKey(sender.role, hello.run, name) for name in hello.lanes}
@@ -136,8 +131,9 @@ class Spine:
         kept = self.sinks.kept() if sender.role == "forwarder" else None
         exports = self.sinks.exports.unfinished()
         sender.welcome(hello, committed, self._own_processes(), store.chain, kept, exports)
+        self.intake.began(sender.role, hello.run)
         for name, key in lanes.items():
-            sender.expected[name] = max(sender.expected.get(name, 1), self._taken.get(key, 0) + 1)
+            sender.expected[name] = max(sender.expected.get(name, 1), self.intake.taken(key) + 1)
         self.senders[sender.role] = sender
         self.judge.own.learn(self._own_processes())
         if sender.role != "sensor":
@@ -204,7 +200,7 @@ class Spine:
     def gone(self, sender: Sender) -> None:
         """The connection ended: what it brought is judged now, for nothing will come after it."""
         if self.senders.get(sender.role) is sender:
-            self._take_held(sender)
+            self.intake.flush(sender)
             del self.senders[sender.role]
 
     def _own_processes(self) -> tuple[tuple[int, int], ...]:
@@ -214,64 +210,6 @@ class Spine:
             if sender.hello is not None and sender.hello.start is not None
         ]
         return (self._own, *others)
-
-    # -- batches -----------------------------------------------------------------------------------------------
-
-    def _hold_or_take(self, sender: Sender, batch: Batch) -> None:
-        self.judge.learn(batch)
-        queue = sender.held.setdefault(batch.lane, deque())
-        missing = self.judge.missing(batch) if sender.role == "sensor" else set()
-        if not queue and not missing:
-            self._take(sender, batch)
-            return
-        queue.append(Held(batch, missing, monotonic_ns() + HOLD_NS))
-        self._held_events += len(batch.events)
-        if self._held_events > MAX_HELD:
-            self._take_held(sender)
-
-    def _take(self, sender: Sender, batch: Batch) -> None:
-        assert sender.hello is not None
-        self.judge.take(batch, sender.role, sender.hello.run)
-        self.counters.events += len(batch.events)
-        key = LaneKey(sender.role, sender.hello.run, batch.lane)
-        self._taken[key] = batch.first_seq + len(batch.events) - 1
-
-    def release(self, now_ns: int) -> None:
-        """Let batches go whose writers are known by now, or whose time is up."""
-        if not self._held_events:
-            return
-        for sender in self.senders.values():
-            for queue in sender.held.values():
-                while queue and (
-                    queue[0].deadline_mono_ns <= now_ns
-                    or not queue[0].missing
-                    or not self.judge.missing(queue[0].batch)
-                ):
-                    self._let_go(sender, queue)
-
-    def release_due_ns(self, now_ns: int) -> int | None:
-        """Nanoseconds until the first waiting batch must go on; None: none waits."""
-        if not self._held_events:
-            return None
-        return min(
-            (
-                queue[0].deadline_mono_ns - now_ns
-                for sender in self.senders.values()
-                for queue in sender.held.values()
-                if queue
-            ),
-            default=None,
-        )
-
-    def _take_held(self, sender: Sender) -> None:
-        for queue in sender.held.values():
-            while queue:
-                self._let_go(sender, queue)
-
-    def _let_go(self, sender: Sender, queue: deque[Held]) -> None:
-        held = queue.popleft()
-        self._held_events -= len(held.batch.events)
-        self._take(sender, held.batch)
 
     # -- time --------------------------------------------------------------------------------------------------
 
@@ -332,7 +270,7 @@ class Spine:
     def close(self) -> None:
         """Judge what waits, commit, and let the store sign and close."""
         for sender in list(self.senders.values()):
-            self._take_held(sender)
+            self.intake.flush(sender)
         self._upkeep.close()
         self.judge.finish()
         self._starts.finish()

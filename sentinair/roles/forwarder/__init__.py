@@ -9,7 +9,7 @@ delivery  parcels to the sink: tries, refusals, dead letters
 supply    records and events after a position, as entries
 orders    what a person wants of a sink, and what waits to be reported
 exports   one thread more: what `sentinair export` asks for, into data/exports
-small     what is there without all that
+idle      what is there without all that
 
 Nothing else is loaded while no sink is enabled and no export is wanted: then the role is as small as a stub.
 """

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 from sentinair.errors import SentinairError
 from sentinair.roles.arguments import options, stop_descriptor
-from sentinair.roles.forwarder.small import IDLE, again, clear_leftovers, signals_come
+from sentinair.roles.forwarder.idle import IDLE, begin_anew, clear_leftovers, let_signals_come
 from sentinair.roles.stub import rest
 from sentinair.settings.compiled import ForwarderSettings, read_sinks
 from sentinair.settings.registered import load
@@ -20,7 +20,7 @@ _ROLE: Final = "sentinair.roles.forwarder.role:run"  # with the database and the
 
 def main(words: list[str]) -> int:
     """Run until SIGTERM; returns the exit status."""
-    signals_come()
+    let_signals_come()
     stop, _wake = stop_descriptor()
     try:
         given = options("forwarder", words, ("settings", "socket"))
@@ -35,7 +35,7 @@ def main(words: list[str]) -> int:
         os.write(2, f"forwarder: {fault}\n".encode())
         return fault.exit_status
     if status == IDLE:
-        again(stop)
+        begin_anew(stop)
         return 0
     return status
 

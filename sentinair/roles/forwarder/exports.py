@@ -20,7 +20,7 @@ from sentinair.ipc.control import call
 from sentinair.ipc.messages import AskExport, ExportWord
 from sentinair.model.entry import Entry
 from sentinair.model.export import Exported, stem_of
-from sentinair.roles.forwarder.small import EXPORTS, OWNER
+from sentinair.roles.forwarder.idle import EXPORTS, OWNER
 from sentinair.sinks.drop.place import Place
 from sentinair.sinks.export.file import as_file, codec_of
 from sentinair.sinks.export.manifest import Sealed

@@ -32,8 +32,8 @@ from sentinair.model.delivery import Position
 from sentinair.model.text import shown
 from sentinair.roles.forwarder.delivery import Delivery
 from sentinair.roles.forwarder.exports import Exporter
+from sentinair.roles.forwarder.idle import IDLE
 from sentinair.roles.forwarder.orders import Orders
-from sentinair.roles.forwarder.small import IDLE
 from sentinair.roles.forwarder.supply import Supply
 from sentinair.roles.forwarder.worker import Worker
 from sentinair.settings.compiled import ForwarderSettings, PlacedSink

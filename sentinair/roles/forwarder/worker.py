@@ -29,7 +29,8 @@ __all__ = ["Worker"]
 log = logging.getLogger("sentinair.forwarder")
 
 LOOK_SECS: Final = 30.0  # without a word of the engine the ledger is looked at so often
-IDLE_SECS: Final = 1.0
+IDLE_SECS: Final = 2.0  # a sink is left alone so long; half of what a quiet forwarder costs is this
+LIMITED_SECS: Final = 1.0  # beyond the rate: what is critical waits no longer
 PATIENT: Final = 10  # looks at the ledger that may fail, one after the other
 LOOK_AGAIN_SECS: Final = 0.1
 MOST_AHEAD: Final = 10_000  # critical alerts sent before their turn that are remembered
@@ -272,4 +273,4 @@ class Worker:
             if outcome.delivered < len(urgent):  # refused: it has its turn later
                 after = urgent[outcome.delivered].seq
         self._looked_ahead = after
-        return min(self._bucket.wait_secs(now_ns), IDLE_SECS)
+        return min(self._bucket.wait_secs(now_ns), LIMITED_SECS)

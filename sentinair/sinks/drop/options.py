@@ -11,9 +11,8 @@ from sentinair.model.ports import SinkKind
 
 __all__ = ["KIND", "MAX_BYTES", "DropOptions"]
 
-MAX_BYTES: Final = (
-    64 << 20
-)  # of a segment: what is said of its blocks must fit in one request to the engine
+# Of a segment: what is said of its blocks must fit in one request to the engine.
+MAX_BYTES: Final = 64 << 20
 
 
 class DropOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -61,9 +61,8 @@ class NoticeSink:
         self._found = Standing()
         self._look_ns = 0
         self._changed = True  # what is open may not be what was last looked at
-        self._shown: tuple[Standing, list[str]] | None = (
-            None  # by the message of the day; None: not known
-        )
+        # By the message of the day; None: not known.
+        self._shown: tuple[Standing, list[str]] | None = None
         self._trouble = ""
 
     def open(self) -> None:
@@ -102,7 +101,7 @@ class NoticeSink:
             self._changed = True
         elif entry.kind == "heartbeat":
             self._blind.heartbeat(entry.data, now_ns)
-        elif entry.kind == TESTED:
+        elif entry.kind == TESTED and entry.data.get("sink") == self.name:
             by = str(entry.data.get("by") or "an administrator")
             self._say(trial_line(self._wall_ns(), by), self._sight, now_ns)
 
@@ -121,9 +120,7 @@ class NoticeSink:
         self._look_ns = now_ns
         try:
             self._found = self._standing()
-        except (
-            SentinairError
-        ) as fault:  # it is looked at again: a reader may meet the writer's change
+        except SentinairError as fault:  # a reader may meet the writer's change: looked at again
             self._note(f"what is open cannot be read: {fault}")
             self._changed = True
             return

@@ -72,7 +72,12 @@ class SyslogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         # a local daemon writes its own host name
         own = self.protocol != "local"
         return Rfc3164(
-            facility=self.facility, tag=self.tag, procid=procid, host=own, max_bytes=size
+            facility=self.facility,
+            tag=self.tag,
+            procid=procid,
+            zone=None,  # receivers take it for their own: section 4.1.2
+            host=own,
+            max_bytes=size,
         )
 
 

@@ -164,9 +164,8 @@ class Stream:
 
     def _has_ended(self, connection: socket.socket) -> bool:
         """Whether the receiver has said that it reads no more.  A syslog receiver says nothing else."""
-        connection.settimeout(
-            0
-        )  # with another one Python waits for something to read, whatever the flags
+        # With another one Python waits for something to read, whatever the flags.
+        connection.settimeout(0)
         try:
             return connection.recv(_SAID_BYTES) == b""
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

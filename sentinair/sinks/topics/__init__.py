@@ -1,11 +1,11 @@
 """Topics: alerts, events and metrics as messages to local programs that subscribe on a unix socket.
 
-options   what sinks.yaml may say of it
-messages  an entry as a message, and what a subscriber asks for; pure
-reader    one subscriber: its request, its bounded queue
-hub       the socket and all readers, in a thread of its own
-sink      entries to the hub, metrics from time to time; kind makes one
-client    for subscribers: the standard library only, one file that works alone
+options     what sinks.yaml may say of it
+messages    an entry as a message, and what a subscriber asks for; pure
+subscriber  one of them: its request, its bounded queue
+hub         the socket and all subscribers, in a thread of its own
+sink        entries to the hub, metrics from time to time; kind makes one
+client      for subscribers: the standard library only, one file that works alone
 
 On the wire, one JSON object a line:
 

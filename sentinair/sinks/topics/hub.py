@@ -15,14 +15,13 @@ from typing import Final
 from sentinair.errors import DataFault
 from sentinair.ipc.sockets import peer
 from sentinair.sinks.topics.messages import Topic
-from sentinair.sinks.topics.reader import ASK_NS, Reader
+from sentinair.sinks.topics.subscriber import ASK_NS, Subscriber
 
 __all__ = ["Hub"]
 
 _ACCEPTED: Final = 64  # at once
-_REST_NS: Final = (
-    50_000_000  # after a refusal: a flood of connections costs no more than this lets it
-)
+# After one was not taken: a flood of connections costs no more than this lets it.
+_REST_NS: Final = 50_000_000
 _LOOK_SECS: Final = 1.0
 
 
@@ -39,13 +38,13 @@ class Hub:
         users: frozenset[int] | None,
         wall_ns: Callable[[], int],
     ) -> None:
-        """users: uids that may subscribe; None: whoever can connect.  queue: messages of one subscriber."""
+        """subscribers, per_user: at most so many at once.  queue: messages of one.  users: uids; None: whoever can connect."""
         self._listener = listener
-        self._subscribers, self._per_user, self._queue = subscribers, per_user, queue
+        self._most, self._per_user, self._queue = subscribers, per_user, queue
         self._users = users
         self._wall_ns = wall_ns
         self._lock = threading.Lock()
-        self._readers: dict[int, Reader] = {}  # by descriptor
+        self._subscribers: dict[int, Subscriber] = {}  # by descriptor
         self._rest_until_ns = 0
         self._counts = collections.Counter[str]()
         self._closing = False
@@ -60,20 +59,22 @@ class Hub:
     def counts(self) -> Mapping[str, int]:
         """subscribers now; and since the beginning: accepted, refused, queued, dropped."""
         with self._lock:
-            now = sum(bool(reader.topics) for reader in self._readers.values())
+            now = sum(bool(subscriber.topics) for subscriber in self._subscribers.values())
             names = ("accepted", "refused", "queued", "dropped")
             return {"subscribers": now, **{name: self._counts[name] for name in names}}
 
     def wants(self, topic: Topic) -> bool:
         """Whether anybody is there for it."""
         with self._lock:
-            return any(topic in reader.topics for reader in self._readers.values())
+            return any(topic in subscriber.topics for subscriber in self._subscribers.values())
 
     def publish(self, topic: Topic, message: bytes) -> bool:
         """To all who want it; False: the queue of one or more was full."""
         with self._lock:
             taken = [
-                reader.offer(message) for reader in self._readers.values() if topic in reader.topics
+                subscriber.offer(message)
+                for subscriber in self._subscribers.values()
+                if topic in subscriber.topics
             ]
             self._counts["queued"] += sum(taken)
             self._counts["dropped"] += len(taken) - sum(taken)
@@ -86,8 +87,8 @@ class Hub:
         self._closing = True
         self._wake()
         self._thread.join()
-        for reader in self._readers.values():
-            reader.connection.close()
+        for subscriber in self._subscribers.values():
+            subscriber.connection.close()
         self._listener.close()
         os.close(self._woken)
         os.close(self._waker)
@@ -118,49 +119,54 @@ class Hub:
         else:
             secs = (self._rest_until_ns - now_ns) / 1e9
         with self._lock:
-            for descriptor, reader in self._readers.items():
-                listens = select.POLLIN if reader.listens else 0
-                poll.register(descriptor, listens | (select.POLLOUT if reader.has_more else 0))
+            for descriptor, subscriber in self._subscribers.items():
+                listens = select.POLLIN if subscriber.listens else 0
+                poll.register(descriptor, listens | (select.POLLOUT if subscriber.has_more else 0))
         return dict(poll.poll(secs * 1000))
 
     def _serve(self, ready: Mapping[int, int]) -> None:
         now_ns = time.monotonic_ns()
-        for descriptor, reader in list(self._readers.items()):
+        for descriptor, subscriber in list(self._subscribers.items()):
             try:
-                self._attend(reader, ready.get(descriptor, 0), now_ns)
+                self._attend(subscriber, ready.get(descriptor, 0), now_ns)
             except DataFault as fault:
                 self._let_go(descriptor, str(fault))
                 self._counts["refused"] += 1
             except OSError:
                 self._let_go(descriptor, "")
 
-    def _attend(self, reader: Reader, seen: int, now_ns: int) -> None:
-        if seen & select.POLLIN and reader.listens:
-            self._counts["accepted"] += reader.hear()
+    def _attend(self, subscriber: Subscriber, seen: int, now_ns: int) -> None:
+        if seen & select.POLLIN and subscriber.listens:
+            self._counts["accepted"] += subscriber.hear()
         elif seen & (select.POLLHUP | select.POLLERR):
             raise ConnectionResetError("is gone")
-        if reader.has_more:
-            reader.pump()
-        if not reader.topics and now_ns > reader.by_ns:
+        if subscriber.has_more:
+            subscriber.pump()
+        if not subscriber.topics and now_ns > subscriber.by_ns:
             raise DataFault(f"no request within {ASK_NS // 10**9} s")
 
     def _let_go(self, descriptor: int, why: str) -> None:
-        self._readers.pop(descriptor).dismiss(why)
+        self._subscribers.pop(descriptor).dismiss(why)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTED):
             try:
                 connection, _ = self._listener.accept()
-            except OSError:  # nobody more, or no descriptor is left for one
+            except BlockingIOError:
+                return
+            except (
+                OSError
+            ):  # no descriptor is left for one: without a rest, poll(2) would come back at once
+                self._rest_until_ns = time.monotonic_ns() + _REST_NS
                 return
             connection.setblocking(False)
             uid, by_ns = peer(connection).uid, time.monotonic_ns() + ASK_NS
-            reader = Reader(connection, uid, self._queue, self._wall_ns, by_ns)
+            subscriber = Subscriber(connection, uid, self._queue, self._wall_ns, by_ns)
             why = self._refusal(uid)
             if why is None:
-                self._readers[connection.fileno()] = reader
+                self._subscribers[connection.fileno()] = subscriber
                 continue
-            reader.dismiss(why)
+            subscriber.dismiss(why)
             self._counts["refused"] += 1
             self._rest_until_ns = time.monotonic_ns() + _REST_NS
 
@@ -168,8 +174,11 @@ class Hub:
         """Why this user may not subscribe now."""
         if self._users is not None and uid not in self._users:
             return f"uid {uid} is none of the users that may subscribe"
-        if len(self._readers) >= self._subscribers:
-            return f"there are {self._subscribers} subscribers already"
-        if sum(reader.uid == uid for reader in self._readers.values()) >= self._per_user:
+        if len(self._subscribers) >= self._most:
+            return f"there are {self._most} subscribers already"
+        if (
+            sum(subscriber.uid == uid for subscriber in self._subscribers.values())
+            >= self._per_user
+        ):
             return f"uid {uid} has {self._per_user} subscribers already"
         return None

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -257,8 +257,7 @@ class Crashes:
         )
         return max(lasts, default=0)
 
-    def _wait(self, true: object, what: str) -> None:
-        assert callable(true)
+    def _wait(self, true: Callable[[], bool], what: str) -> None:
         if wait_for(true, DRAIN_SECS, pause_secs=0.01) is None:
             self.faults.append(f"waited {DRAIN_SECS:g} s for {what}: {self.roles.output[-300:]}")
 

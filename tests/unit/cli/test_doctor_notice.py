@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,24 +32,10 @@ def told(places: Places, pid: int | None) -> list[tuple[str, str, str]]:
 
 def in_a_child(uid: int, groups: list[int], told_of: Places) -> list[tuple[str, str, str]]:
     """What is found of a process with these rights."""
-    go, goes = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(goes)
-        os.setgroups(groups)
-        os.setgid(uid)
-        os.setuid(uid)
-        os.read(go, 1)
-        os._exit(0)
-    os.close(go)
-    try:
-        wanted = f"Uid:\t{uid}"
-        while wanted not in Path(f"/proc/{child}/status").read_text():
-            pass
-        return told(told_of, child)
-    finally:
-        os.close(goes)
-        os.waitpid(child, 0)
+    with subprocess.Popen(
+        ["cat"], stdin=subprocess.PIPE, user=uid, group=uid, extra_groups=groups
+    ) as child:
+        return told(told_of, child.pid)
 
 
 def test_nothing_is_said_while_no_notice_is_enabled(places: Places) -> None:

@@ -109,7 +109,7 @@ def test_a_record_that_cannot_be_read_while_judging_is_opened_anew(
     def open_spine() -> Spine:
         bed = Bed(tmp_path / "state")
         if not opened:
-            monkeypatch.setattr(bed.spine, "release", fail)
+            monkeypatch.setattr(bed.spine.intake, "release", fail)
         opened.append(bed)
         return bed.spine
 

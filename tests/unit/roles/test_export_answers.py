@@ -131,7 +131,7 @@ def test_a_silent_forwarder_is_not_waited_for_for_ever(
 
 def test_the_last_ends_are_remembered_and_no_more(desk: Desk) -> None:
     desk.forwarder()
-    given = [desk.order() for _ in range(1)]
+    given = [desk.order()]
     for _ in range(orders.MAX_FINISHED + 2):
         desk.answers.give_up(ME, {"id": given[-1]})
         given.append(desk.order())

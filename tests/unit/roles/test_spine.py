@@ -29,6 +29,7 @@ from sentinair.model.event import (
 )
 from sentinair.model.process import FileId, Process
 from sentinair.roles.engine.join import HOLD_NS
+from sentinair.store.events import LaneKey
 from tests.unit.roles.engine_bed import Bed
 
 STATE = FileState(mode=0o100644, uid=0, gid=0, size=1, inode=2, device=3, mtime_ns=4, ctime_ns=5)
@@ -124,6 +125,18 @@ def test_a_new_engine_tells_the_sender_what_is_on_disk(tmp_path: Path) -> None:
     assert back.hello().committed["bulk"] == 1
     assert second.events("gap") == []
     second.close()
+
+
+def test_the_numbers_of_runs_that_ended_are_forgotten(bed: Bed) -> None:
+    lanes = []
+    for run in (b"1" * 8, b"2" * 8):
+        sensor = bed.connect(run=run)
+        sensor.hello()
+        sensor.batch([file(b"/etc/a")])
+        assert bed.spine.intake.taken(LaneKey("sensor", run, "bulk")) == 1
+        lanes.append(LaneKey("sensor", run, "bulk"))
+    first, second = lanes
+    assert (bed.spine.intake.taken(first), bed.spine.intake.taken(second)) == (0, 1)
 
 
 def test_a_new_run_is_exactly_one_gap_even_if_the_engine_dies_then(tmp_path: Path) -> None:
@@ -300,10 +313,10 @@ def test_an_unknown_writer_is_waited_for_and_everything_behind_it_in_its_lane(be
     execs.hello()
     sensor.batch([file(b"/etc/a", pid=50)])
     sensor.batch([file(b"/etc/b")], first=2)
-    bed.spine.release(time.monotonic_ns())
+    bed.spine.intake.release(time.monotonic_ns())
     assert bed.events("file") == []
     execs.batch([exec_of(50)], lane="vital", source="cnproc")
-    bed.spine.release(time.monotonic_ns())
+    bed.spine.intake.release(time.monotonic_ns())
     stored = bed.events("file")
     assert [e.event.path for e in stored] == [b"/etc/a", b"/etc/b"]  # type: ignore[attr-defined]
     assert stored[0].process is not None
@@ -314,10 +327,10 @@ def test_a_writer_nobody_ever_knows_is_stored_as_gone_after_the_wait(bed: Bed) -
     sensor = bed.connect()
     sensor.hello()
     sensor.batch([file(b"/etc/a", pid=50)])
-    due = bed.spine.release_due_ns(time.monotonic_ns())
+    due = bed.spine.intake.due_ns(time.monotonic_ns())
     assert due is not None
     assert 0 < due <= HOLD_NS
-    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    bed.spine.intake.release(time.monotonic_ns() + HOLD_NS)
     (stored,) = bed.events("file")
     assert stored.process is not None
     assert (stored.process.pid, stored.process.exe, stored.process.exited) == (50, None, True)
@@ -328,7 +341,7 @@ def test_a_name_that_comes_too_late_is_an_event_of_its_own(bed: Bed) -> None:
     sensor.hello()
     execs.hello()
     sensor.batch([file(b"/etc/a", pid=50)])
-    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    bed.spine.intake.release(time.monotonic_ns() + HOLD_NS)
     (stored,) = bed.events("file")
     execs.batch([exec_of(50)], lane="vital", source="cnproc")
     (late,) = bed.events("writer")
@@ -466,7 +479,7 @@ def test_what_waited_for_a_name_on_the_old_connection_is_stored_once(bed: Bed) -
     old.batch([file(b"/etc/a", pid=50)])
     new.hello()
     new.batch([file(b"/etc/a", pid=50)])
-    bed.spine.release(time.monotonic_ns() + HOLD_NS)
+    bed.spine.intake.release(time.monotonic_ns() + HOLD_NS)
     assert len(bed.events("file")) == 1
 
 

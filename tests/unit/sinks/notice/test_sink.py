@@ -253,6 +253,11 @@ def test_a_test_is_said_with_who_asked(room: Room, said: Said) -> None:
     assert r"alice\x1b[2J" in line
 
 
+def test_a_test_of_another_sink_is_no_business_of_the_room(room: Room, said: Said) -> None:
+    room.sink.deliver([entry("sink.tested", sink="siem", by="alice")])
+    assert said.lines == []
+
+
 def test_without_objects_neither_line_nor_message_names_a_file(tmp_path: Path, said: Said) -> None:
     room = Room(tmp_path / "notice", said, objects=False)
     one = alert(1, severity="critical", title="Bad", filename="/secret")

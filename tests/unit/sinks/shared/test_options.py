@@ -7,7 +7,6 @@ import pytest
 
 from sentinair.errors import UsageFault
 from sentinair.sinks.shared.options import SharedOptions
-from tests.harness.agent import ROOT
 
 
 @pytest.mark.parametrize(
@@ -31,14 +30,3 @@ def test_options_that_do_not_fit_are_refused_with_a_remedy(
 def test_values_out_of_range_and_unknown_names_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(options, SharedOptions)
-
-
-def test_each_option_and_its_default_stand_in_the_manual() -> None:
-    manual = (ROOT / "docs" / "sinks.md").read_text().partition("## Kind: shared\n")[2]
-    rows = [line.split(" | ") for line in manual.partition("\n## ")[0].splitlines()]
-    told = {row[0].strip("| `"): row[1] for row in rows if len(row) == 3 and "`" in row[0]}
-    options = {one.name: one.default for one in msgspec.structs.fields(SharedOptions)}
-    assert list(told) == list(options)
-    for option, default in options.items():
-        if isinstance(default, bool | int):
-            assert told[option] == str(default).lower()

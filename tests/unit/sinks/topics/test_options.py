@@ -12,7 +12,6 @@ from sentinair.errors import UsageFault
 from sentinair.sinks.ground import Ground
 from sentinair.sinks.topics.kind import topics
 from sentinair.sinks.topics.options import TopicsOptions
-from tests.harness.agent import ROOT
 
 
 @pytest.mark.parametrize(
@@ -54,14 +53,3 @@ def test_users_are_names_or_numbers() -> None:
 def test_the_socket_lies_beside_the_engines(state: str, socket: str) -> None:
     made = topics(Ground(name="t", host="h", state=Path(state)), TopicsOptions())
     assert str(made._path) == socket
-
-
-def test_each_option_and_its_default_stand_in_the_manual() -> None:
-    manual = (ROOT / "docs" / "sinks.md").read_text().partition("## Kind: topics\n")[2]
-    rows = [line.split(" | ") for line in manual.partition("\n## ")[0].splitlines()]
-    told = {row[0].strip("| `"): row[1] for row in rows if len(row) == 3 and "`" in row[0]}
-    options = {one.name: one.default for one in msgspec.structs.fields(TopicsOptions)}
-    assert list(told) == list(options)
-    for option, default in options.items():
-        if isinstance(default, bool | int):
-            assert told[option] == str(default).lower()

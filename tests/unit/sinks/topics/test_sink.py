@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -15,8 +16,9 @@ import pytest
 
 from sentinair.errors import SinkAway
 from sentinair.model.ports import Sink
-from sentinair.sinks.topics import client, reader
+from sentinair.sinks.topics import client
 from sentinair.sinks.topics.client import Refused, Subscription
+from sentinair.sinks.topics.subscriber import MAX_QUEUED
 from tests.harness.agent import wait_for
 from tests.harness.entries import alert_entry, event_entry, parcels, record_entry
 from tests.unit.sinks.topics.conftest import Room, answer
@@ -90,8 +92,8 @@ def test_a_queue_is_bounded_in_bytes(room: Room) -> None:
     assert hub is not None
     for _ in range(200):
         hub.publish("events", b" " * 100_000 + b"\n")
-    (one,) = hub._readers.values()
-    assert one._bytes <= reader.MAX_QUEUED
+    (one,) = hub._subscribers.values()
+    assert one._bytes <= MAX_QUEUED
 
 
 def test_ten_thousand_connections_beyond_the_limit_are_refused_and_those_before_go_on(
@@ -241,7 +243,26 @@ def test_a_killed_forwarder_leaves_a_socket_that_the_next_replaces(room: Room) -
     dead.bind(str(room.path))
     dead.close()
     room.sink.open()
-    room.subscribe("alerts")
+    assert room.subscribe("alerts").get(0) is None
+
+
+def test_without_a_descriptor_left_a_subscriber_waits_until_there_is_one(room: Room) -> None:
+    made = socket.socket(socket.AF_UNIX)
+    room.opened.append(made)
+    made.settimeout(10)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(made.fileno())
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+    try:
+        made.connect(str(room.path))
+        made.sendall(b'{"subscribe": ["alerts"]}\n')
+        hub = room.sink._hub
+        assert hub is not None
+        assert wait_for(lambda: hub._rest_until_ns > 0, 5.0) is not None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (answer(made) or {})["subscribed"] == ["alerts"]
 
 
 def test_the_end_is_told_to_subscribers(room: Room) -> None:

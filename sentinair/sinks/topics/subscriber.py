@@ -11,13 +11,13 @@ from typing import Final
 from sentinair.errors import DataFault
 from sentinair.sinks.topics.messages import MAX_REQUEST, Topic, asked, line
 
-__all__ = ["ASK_NS", "MAX_QUEUED", "Reader"]
+__all__ = ["ASK_NS", "MAX_QUEUED", "Subscriber"]
 
 ASK_NS: Final = 5_000_000_000  # from connecting to the whole request
 MAX_QUEUED: Final = 1 << 20  # bytes
 
 
-class Reader:
+class Subscriber:
     """Not thread-safe: the hub's lock."""
 
     def __init__(

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Final
 
-__all__ = ["EXPORTS", "IDLE", "OWNER", "again", "clear_leftovers", "signals_come"]
+__all__ = ["EXPORTS", "IDLE", "OWNER", "begin_anew", "clear_leftovers", "let_signals_come"]
 
 EXPORTS: Final = b"data/exports"  # below the state directory
 OWNER: Final = "export"
@@ -35,7 +35,7 @@ def clear_leftovers(state: bytes) -> int:
     return cleared
 
 
-def again(stop: int) -> None:
+def begin_anew(stop: int) -> None:
     """Begin this program anew in the same process (execv(2)), so that the memory of its work is given back.
 
     The pid stays: sensor and service manager know it.  Returns only if it is time to end: stop can be read.
@@ -45,6 +45,6 @@ def again(stop: int) -> None:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- our own command line
 
 
-def signals_come() -> None:
-    """What again() had held back."""
+def let_signals_come() -> None:
+    """What begin_anew() had held back."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)

@@ -9,7 +9,7 @@ import stat
 import time
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,13 +56,17 @@ def fill(state: Path, count: int, size: int = 100, *, events: int = 0, fast: boo
         os.umask(before)
 
 
-def lines_of(folder: Path, stream: str = "record", chain: str = "*") -> Iterator[bytes]:
-    """The lines of a drop's segments, in the order of their numbers; what is no segment is left out."""
+def lines_of(
+    folder: Path, stream: str = "record", chain: str = "*", without: Collection[Path] = ()
+) -> Iterator[bytes]:
+    """The lines of a drop's segments but those of without, by number; what is no segment is left out."""
     events = "-events" if stream == "event" else ""
     found = [
         path
         for path in folder.glob(f"*-{chain}{events}-*.ndjson")
-        if ("-events-" in path.name) == bool(events) and stat.S_ISREG(path.lstat().st_mode)
+        if ("-events-" in path.name) == bool(events)
+        and path not in without
+        and stat.S_ISREG(path.lstat().st_mode)
     ]
     for path in sorted(found, key=_first_of):
         with path.open("rb") as file:

@@ -87,7 +87,8 @@ def _drain(
     def is_drained() -> bool:
         nonlocal most
         most = max(most, _rss_mb(agent))
-        return _ends(drop) >= (head, last)
+        record, event = _ends(drop)
+        return record >= head and event >= last
 
     # Files of 5,000 entries: what is left of each stream waits for its time, and is no part of the rate.
     wait_for(lambda: is_drained() or _all_but(drop, head, last), PATIENCE_SECS, pause_secs=0.1)

@@ -160,13 +160,14 @@ class SharedDatabase:
             raise self._damaged("its journal is of another kind")
 
     def _agree(self, connection: sqlite3.Connection, *, is_new: bool) -> None:
-        """Have our tables in it, and nothing else."""
+        """Have our tables in it, and nothing else but SQLite's own (sqlite_stat1, which a consumer's ANALYZE makes)."""
         if is_new:
             for table in TABLES.values():
                 connection.execute(table)
             return
         found = connection.execute(
-            "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL LIMIT 20"
+            "SELECT name, sql FROM sqlite_schema"
+            " WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_stat[1-4]' LIMIT 20"
         ).fetchall()
         strange = [str(name)[:80] for name, _ in found if name not in TABLES]
         if strange:  # a person did this: a person decides

@@ -82,6 +82,15 @@ def test_a_database_whose_tables_were_altered_is_set_aside(desk: Desk, query: st
     assert len(desk.events()) == 1
 
 
+def test_a_consumers_analyze_is_no_strange_table(desk: Desk) -> None:
+    desk.send(event_entry(1), alert_entry(2, 2))
+    with contextlib.closing(desk.writing()) as consumer:
+        consumer.execute("ANALYZE")
+        assert consumer.execute("SELECT count(*) FROM sqlite_stat1").fetchone() > (0,)
+    desk.send(event_entry(2))
+    assert len(desk.events()) == 2
+
+
 def test_a_file_turned_into_one_with_a_write_ahead_log_shares_no_memory(desk: Desk) -> None:
     desk.send(event_entry(1))
     with desk.file.open("r+b") as stream:

@@ -13,7 +13,7 @@ import msgspec
 from sentinair.codecs.ndjson import NdjsonCodec
 from sentinair.model.entry import Entry, Parcel
 from sentinair.sinks.ground import Ground
-from sentinair.sinks.syslog.made import syslog
+from sentinair.sinks.syslog.kind import syslog
 from sentinair.sinks.syslog.options import SyslogOptions
 from tests.harness.agent import wait_for
 from tests.harness.certificates import Authority

@@ -3,8 +3,8 @@
 python -m sentinair.roles.sensor --settings FILE --socket PATH
 
 role      the loop: kernel, engine, workers, clock
+source    the face of every file source; fanotify_files and inotify_files are those that are
 choice    which file source works here
-files     the face of every file source, and fanotify behind it; inotify_files the other one
 walks     rescans, and which gaps they still have to restore
 outbox    the lanes, and what becomes of events and gaps on their way into them
 hashes    files and executables to the hashing worker and back

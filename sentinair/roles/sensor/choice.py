@@ -7,7 +7,8 @@ import importlib
 from sentinair.errors import StorageFault
 from sentinair.kernel import fanotify
 from sentinair.kernel.mounts import MountTable
-from sentinair.roles.sensor.files import FanotifyFiles, FileSource
+from sentinair.roles.sensor.fanotify_files import FanotifyFiles
+from sentinair.roles.sensor.source import FileSource
 from sentinair.settings.compiled import SensorSettings
 
 __all__ = ["choose"]

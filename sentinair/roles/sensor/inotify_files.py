@@ -12,7 +12,7 @@ from sentinair.model.ports import Probe
 from sentinair.monitors.file import FileMonitor, Taken
 from sentinair.monitors.tree import Tree
 from sentinair.monitors.watch import Watch
-from sentinair.roles.sensor.files import Reading, real_state, watch_of
+from sentinair.roles.sensor.source import Reading, real_state, watch_of
 from sentinair.settings.compiled import SensorSettings
 
 __all__ = ["InotifyFiles"]

@@ -17,7 +17,7 @@ from sentinair.monitors.file import FileMonitor
 from sentinair.monitors.marks import Kept
 from sentinair.monitors.tree import Tree
 from sentinair.monitors.watch import Watch
-from sentinair.roles.sensor.files import Reading
+from sentinair.roles.sensor.source import Reading
 
 __all__ = ["Nameless"]
 

@@ -26,10 +26,10 @@ from sentinair.kernel.mounts import CHANGED, MountTable
 from sentinair.monitors.rescan import Request
 from sentinair.roles.clock import SystemClock
 from sentinair.roles.sensor.choice import choose
-from sentinair.roles.sensor.files import Reading, real_state
 from sentinair.roles.sensor.hashes import Hashes
 from sentinair.roles.sensor.outbox import SENDER, Outbox
 from sentinair.roles.sensor.processes import Processes
+from sentinair.roles.sensor.source import Reading, real_state
 from sentinair.roles.sensor.walks import Walks
 from sentinair.settings.compiled import SensorSettings
 

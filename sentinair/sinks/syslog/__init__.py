@@ -2,5 +2,5 @@
 
 transport   datagrams, TCP, TLS
 sink        envelopes, and what is sent again after a connection broke
-made        from the options of sinks.yaml to a sink
+options     what sinks.yaml may say; kind makes a sink from that
 """

@@ -81,4 +81,4 @@ class SyslogOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         )
 
 
-KIND: Final = SinkKind(options=SyslogOptions, make="sentinair.sinks.syslog.made:syslog")
+KIND: Final = SinkKind(options=SyslogOptions, make="sentinair.sinks.syslog.kind:syslog")

@@ -19,7 +19,7 @@ from sentinair.codecs.ndjson import NdjsonCodec
 from sentinair.codecs.syslog import DATAGRAM_BYTES, STREAM_BYTES
 from sentinair.model.entry import Entry, Parcel
 from sentinair.sinks.ground import Ground
-from sentinair.sinks.syslog.made import syslog
+from sentinair.sinks.syslog.kind import syslog
 from sentinair.sinks.syslog.options import SyslogOptions
 from sentinair.sinks.syslog.sink import SyslogSink
 from tests.bench.bed import Promises

@@ -16,7 +16,7 @@ from sentinair.codecs.cef import CefCodec
 from sentinair.errors import SinkAway, SinkRefused
 from sentinair.model.entry import Parcel
 from sentinair.sinks.ground import Ground
-from sentinair.sinks.syslog.made import syslog
+from sentinair.sinks.syslog.kind import syslog
 from sentinair.sinks.syslog.options import SyslogOptions
 from sentinair.sinks.syslog.sink import SyslogSink
 from tests.harness.agent import wait_for

@@ -15,7 +15,7 @@ from sentinair.kernel.mounts import MountTable
 from sentinair.model.ports import Probe
 from sentinair.monitors.watch import CRITICAL, WATCHED
 from sentinair.roles.sensor.choice import choose
-from sentinair.roles.sensor.files import watch_of
+from sentinair.roles.sensor.source import watch_of
 from sentinair.settings.compiled import SensorSettings
 from sentinair.settings.types import FilesSettings
 

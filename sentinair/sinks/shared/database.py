@@ -131,6 +131,8 @@ class SharedDatabase:
             ) as connection:
                 self._restrict(connection)
                 connection.execute("BEGIN IMMEDIATE")
+                # Now SQLite has taken back what a life that was killed had half written: of a new file, all of it.
+                is_new = is_new or (not self._checked and self._place.begins_anew())
                 self._agree(connection, is_new=is_new)
                 yield connection
                 connection.execute("COMMIT")

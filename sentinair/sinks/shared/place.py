@@ -82,6 +82,16 @@ class SharedPlace:
         elif self.is_written_by_others:
             self._make(self.journal, self._mode & _UNWRITTEN, _NO_JOURNAL)
 
+    def begins_anew(self) -> bool:
+        """Whether it is empty by now; if so it is as new, and nobody is told of a change."""
+        try:
+            if os.lstat(self.path).st_size:
+                return False
+        except OSError as fault:
+            raise self._refused(fault) from fault
+        self._known = None
+        return True
+
     def written(self) -> None:
         """It holds our tables now."""
         self._known = self._found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sqlite3
 import stat
 import struct
@@ -14,7 +15,10 @@ from pathlib import Path
 import pytest
 
 from sentinair.errors import SinkAway
+from sentinair.sinks.shared.database import SharedDatabase
 from tests.harness.entries import CHAIN, alert_entry, event_entry
+from tests.harness.kill_points import Call, arm
+from tests.harness.sink_points import spill
 from tests.unit.sinks.shared.conftest import Desk
 
 
@@ -80,6 +84,28 @@ def test_a_database_whose_tables_were_altered_is_set_aside(desk: Desk, query: st
         desk.send(event_entry(2))
     desk.send(event_entry(2))
     assert len(desk.events()) == 1
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o660])
+def test_a_life_killed_within_its_first_transaction_is_no_damage(tmp_path: Path, mode: int) -> None:
+    """Its tables were half written, and are taken back."""
+    desk = Desk(tmp_path / "shared", mode=mode)
+    child = os.fork()
+    if child == 0:
+        try:
+            spill()
+            arm(Call(SharedDatabase, "_agree", True), 1)
+            desk.send(event_entry(1))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert desk.file.stat().st_size
+    assert desk.file.with_name(f"{desk.file.name}-journal").stat().st_size
+    desk.sink = desk.fresh()
+    desk.send(event_entry(1))
+    assert len(desk.events()) == 1
+    assert not [name for name in os.listdir(desk.directory) if "damaged" in name]
+    assert stat.S_IMODE(desk.file.stat().st_mode) == mode
 
 
 def test_a_consumers_analyze_is_no_strange_table(desk: Desk) -> None:

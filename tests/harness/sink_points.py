@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sentinair.roles.forwarder.exports import Exporter
 from sentinair.roles.forwarder.orders import Orders
 from sentinair.sinks.drop.place import Place
+from sentinair.sinks.export.manifest import ENDING
 from sentinair.sinks.shared import database as database_module
 from sentinair.sinks.shared.database import SharedDatabase
 from sentinair.sinks.syslog import sink as syslog_module
@@ -39,7 +40,7 @@ def _settled(orders: Orders, holding: dict[str, int]) -> bool:
 
 def _of_export(_place: Place, _temporary: str, name: str, *_: object) -> bool:
     """Of Place.put: the export itself, and not its manifest."""
-    return not name.endswith(".manifest")
+    return not name.endswith(ENDING)
 
 
 POINTS: Final[dict[str, SinkPoint]] = {

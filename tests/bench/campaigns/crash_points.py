@@ -6,31 +6,25 @@ has the same name and content; no cursor is ahead of what was put away; and the 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
 from sentinair.errors import SentinairError
 from sentinair.sinks.drop.check.lines import judge
 from tests.bench.bed import Promises, workplace
-from tests.bench.figures import ROOT, Figures, spread
-from tests.harness.agent import wait_for
+from tests.bench.figures import Figures, spread
 from tests.harness.backlog import Arrived, fill, lines_of
 from tests.harness.crash_points import POINTS, armed
-from tests.harness.roles import Roles
+from tests.harness.deaths import DRAIN_SECS, Deaths
 
 SIZES = {"small": (4, 1), "full": (1, 20)}  # of the points each so-manieth, and deaths at each
 RECORDS = 60  # new ones for each death
 POISON = '"number 31"'  # the record that is refused
 DIES_SECS = 15.0
-DRAIN_SECS = 30.0
 CAPPED = {"cap_bytes": 1 << 20, "segment_bytes": 1 << 16}
 LARGE = 10_000  # bytes, of a record where the cap must be reached
 
@@ -70,11 +64,10 @@ def run(size: str) -> Figures:
     )
 
 
-class Crashes:
+class Crashes(Deaths):
     """One ledger with a drop and a file that takes lines; deaths at one point."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.faults: list[str] = []
         self.repeated = self.delivered = 0
         self._name, self._point = name, POINTS[name]
         self._dice = random.Random(name)
@@ -84,14 +77,8 @@ class Crashes:
         options = {"directory": str(self._drop), "segment_secs": 1, **cap}
         siem = {"name": "siem", "kind": "drop", "options": {**options, "complete": True}}
         lines = {"name": "lines", "kind": "test_file", "codec": "test_lines", "batch": 30}
-        self.roles = Roles(folder, [siem, {**lines, "options": {"file": str(self._lines)}}])
+        super().__init__(folder, [siem, {**lines, "options": {"file": str(self._lines)}}])
         self._poison = self._lines.with_name("out.jsonl.refuse")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_fault: object) -> None:
-        self.roles.__exit__(None, None, None)
 
     def die(self, number: int) -> bool:
         """Once: new records, a death, and what stands after it.  False: it never came to the point."""
@@ -110,8 +97,8 @@ class Crashes:
         """A life in which there comes to be a dead letter."""
         self.roles.start_engine()
         self.roles.start_forwarder()
-        self._wait(lambda: self._at("lines") >= head, "a dead letter")
-        self._stop()
+        self.wait(lambda: self._at("lines") >= head, "a dead letter")
+        self.stop()
 
     def _killed(self, nth: int) -> bool:
         """Both live until the one that is armed is dead."""
@@ -146,16 +133,16 @@ class Crashes:
                 return not self.roles.lives("forwarder")
             return True
 
-        self._wait(asked, f"{self._point.doing} to be taken")
+        self.wait(asked, f"{self._point.doing} to be taken")
 
     def _recovered(self, head: int, number: int) -> None:
         """The next life takes up what was left."""
         began = time.monotonic()
         self.roles.start_forwarder()
-        self._wait(lambda: self._at("siem") >= head - RECORDS, "the drop to go on")
-        self._wait(lambda: self._at("lines") >= head, "the lines to go on")
-        self._wait(self._here, "the forwarder to say hello")
-        self._stop()
+        self.wait(lambda: self._at("siem") >= head - RECORDS, "the drop to go on")
+        self.wait(lambda: self._at("lines") >= head, "the lines to go on")
+        self.wait(lambda: self.here("lines"), "the forwarder to say hello")
+        self.stop()
         if time.monotonic() - began > DRAIN_SECS:
             self.faults.append(f"death {number}: no recovery in {DRAIN_SECS:g} s")
         self._judge()
@@ -166,24 +153,14 @@ class Crashes:
         self.roles.start_engine()
         self.roles.start_forwarder()
         head = self.roles.stored.head()[1]
-        self._wait(lambda: self._at("siem") >= head, "the drop to have all")
-        self._wait(lambda: self._at("lines") >= head, "the lines to have all")
-        self._wait(self._replayed, "the dead letters to go")
-        self._stop()
+        self.wait(lambda: self._at("siem") >= head, "the drop to have all")
+        self.wait(lambda: self._at("lines") >= head, "the lines to have all")
+        self.wait(self._replayed, "the dead letters to go")
+        self.stop()
         self._judge()
         if left := self._poisoned() - {json.loads(line)["seq"] for line in self._arrived_lines()}:
             self.faults.append(f"{left} were never delivered")
-        words = [sys.executable, "-m", "sentinair.cli.main", "verify", str(self.roles.state)]
-        verified = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-        if verified.returncode:
-            self.faults.append(f"the ledger does not verify: {verified.stdout[-300:]}")
-
-    def _here(self) -> bool:
-        """Its stop is an orderly one only from then on."""
-        with contextlib.suppress(SentinairError):
-            self.roles.ask("sinks.test", name="lines")
-            return True
-        return False
+        self.verify()
 
     def _replayed(self) -> bool:
         try:
@@ -256,13 +233,3 @@ class Crashes:
             int(path.name.split("-")[-1].split(".")[0]) for path in self._drop.glob("*.manifest")
         )
         return max(lasts, default=0)
-
-    def _wait(self, true: Callable[[], bool], what: str) -> None:
-        if wait_for(true, DRAIN_SECS, pause_secs=0.01) is None:
-            self.faults.append(f"waited {DRAIN_SECS:g} s for {what}: {self.roles.output[-300:]}")
-
-    def _stop(self) -> None:
-        for role in ("forwarder", "engine"):
-            status = self.roles.stop(role)
-            if status != 0:
-                self.faults.append(f"{role} stops with {status}")

@@ -57,8 +57,7 @@ class SinkDeaths(Deaths):
     def die(self, number: int) -> bool:
         """Once: new records, a death, and what stands after it.  False: it never came to the point."""
         fill(self.roles.state, number)
-        most = self._point.most
-        nth = most if self._point.dropping else self._dice.randint(1, most)
+        nth = self._dice.randint(self._point.least, self._point.most)
         self.prepare()
         self.roles.start_engine()
         self.roles.start_forwarder(lambda: armed(self._name, nth))
@@ -157,6 +156,10 @@ class SharedDeaths(SinkDeaths):
                 and list(rows.alerts) != list(everything.alerts)[: len(rows.alerts)]
             ):
                 self.faults.append("alerts are not a beginning of those recorded")
+        if (
+            not self._point.spilling
+        ):  # there the sink shall be the first to find what is half written
+            self._mark(found)
 
     def has_all(self) -> bool:
         everything = expected(self.roles.stored)
@@ -177,8 +180,12 @@ class SharedDeaths(SinkDeaths):
         self.names(self._directory, {NAME, f"{NAME}-journal"} if not self._is_copy else {NAME})
         kept = {self._base.name, f"{self._base.name}-journal"} if self._is_copy else set()
         self.names(self.roles.state / "data" / "exports", kept)
-        if not self._is_copy:
-            new = [name for name in found.events if name not in self._marked][::3]
+        self._mark(found)
+
+    def _mark(self, found: Rows) -> None:
+        """The consumer is done with some of what is there."""
+        new = [name for name in found.events if name not in self._marked][::3]
+        if new and not self._is_copy:
             mark(self._file, new)
             self._marked.update(new)
 

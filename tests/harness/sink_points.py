@@ -10,6 +10,7 @@ from sentinair.roles.forwarder.orders import Orders
 from sentinair.sinks.drop.place import Place
 from sentinair.sinks.export.manifest import ENDING
 from sentinair.sinks.shared import database as database_module
+from sentinair.sinks.shared import handover as handover_module
 from sentinair.sinks.shared.database import SharedDatabase
 from sentinair.sinks.syslog import sink as syslog_module
 from sentinair.sinks.syslog.sink import SyslogSink
@@ -20,6 +21,7 @@ __all__ = ["POINTS", "Side", "SinkPoint", "armed", "spill"]
 
 Side = Literal["shared", "snapshot", "syslog", "export"]
 _BRIEF_NS: Final = 50_000_000
+_SMALL_BYTES: Final = 4096  # of a copy at once: half of one is written by several calls
 
 
 class SinkPoint(NamedTuple):
@@ -28,6 +30,7 @@ class SinkPoint(NamedTuple):
     side: Side  # what the forwarder has to do with
     call: Call
     most: int = 1  # it dies there the first time, or up to this one
+    least: int = 1
     spilling: bool = False  # pages of a transaction reach the file before its end
     brief: bool = False  # what was sent is soon past being lost
     dropping: bool = False  # the receiver ends each connection but the last one early
@@ -57,9 +60,12 @@ POINTS: Final[dict[str, SinkPoint]] = {
     ),
     "rows committed, not reported": SinkPoint("shared", Call(SharedDatabase, "put", True), most=2),
     # its closed copy
-    "copy half written": SinkPoint("snapshot", Call(Place, "write", True)),
+    "copy half written": SinkPoint("snapshot", Call(Place, "write", True), most=12),
     "copy written, not synced": SinkPoint("snapshot", Call(Place, "sync", False)),
     "copy synced, not renamed": SinkPoint("snapshot", Call(Place, "give_name", False)),
+    "last copy synced, not renamed": SinkPoint(
+        "snapshot", Call(Place, "give_name", False), most=2, least=2
+    ),
     "copy renamed, directory not synced": SinkPoint("snapshot", Call(Place, "give_name", True)),
     # syslog
     "messages to be sent": SinkPoint("syslog", Call(Stream, "send", False), most=3),
@@ -73,7 +79,7 @@ POINTS: Final[dict[str, SinkPoint]] = {
         "syslog", Call(Orders, "fall_back", True), dropping=True
     ),
     "connection made again": SinkPoint(
-        "syslog", Call(Stream, "_connected", True), most=2, dropping=True
+        "syslog", Call(Stream, "_connected", True), most=2, least=2, dropping=True
     ),
     # an export
     "export half written": SinkPoint("export", Call(Place, "write", True)),
@@ -91,6 +97,8 @@ def armed(name: str, nth: int) -> None:
     point = POINTS[name]
     if point.spilling:
         spill()
+    if point.side == "snapshot":
+        vars(handover_module)["_CHUNK"] = _SMALL_BYTES
     if point.brief:
         vars(syslog_module).update(AGAIN_NS=_BRIEF_NS, _SLOT_NS=_BRIEF_NS)
     arm(point.call, nth)

@@ -1,6 +1,7 @@
 """What the way out survives: real faults, at the small size of their campaigns.
 
 D3      the forwarder and its engine killed between a record and its receipt    crash_points
+        the same within a shared database, its copy, syslog and an export       crash_sinks
 D5      cursors, memory, segments and manifests damaged                         queue_damage
 D6      a share that is away while very much queues                             backlog
 D7-D9   an entry always refused, receipts that never come, a stop               receipts
@@ -23,6 +24,10 @@ pytestmark = [
 
 def test_a_death_at_any_point_loses_nothing() -> None:
     assert broken("crash_points") == []
+
+
+def test_a_death_within_any_other_way_out_loses_nothing() -> None:
+    assert broken("crash_sinks") == []
 
 
 def test_damage_to_what_the_forwarder_works_from_is_survived_and_told() -> None:

@@ -56,9 +56,11 @@ POINTS: Final[dict[str, SinkPoint]] = {
         "shared", Call(SharedDatabase, "_agree", True), spilling=True
     ),
     "pages written, not committed": SinkPoint(
-        "shared", Call(SharedDatabase, "_keep_cap", False), most=2, spilling=True
+        "shared", Call(SharedDatabase, "_keep_cap", False), most=4, spilling=True
     ),
-    "rows committed, not reported": SinkPoint("shared", Call(SharedDatabase, "put", True), most=2),
+    "rows committed, not reported": SinkPoint(
+        "shared", Call(SharedDatabase, "put", True), least=3, most=4
+    ),  # the first two are alerts
     # its closed copy
     "copy half written": SinkPoint("snapshot", Call(Place, "write", True), most=12),
     "copy written, not synced": SinkPoint("snapshot", Call(Place, "sync", False)),

@@ -70,9 +70,9 @@ _OWN: Final = {
     "intent to be forgotten": Point(Call(Memory, "done", False)),
     "intent forgotten": Point(Call(Memory, "done", True)),
     "heartbeat to be signed": Point(Call(DropSink, "_beat", False), most=1, quiet=True),
-    "heartbeat renamed": Point(Call(Place, "_replaced", True), most=1, quiet=True),
+    "heartbeat renamed, directory not synced": Point(Call(os, "rename", True), most=1, quiet=True),
+    "heartbeat replaced": Point(Call(Place, "replace", True), most=1, quiet=True),
     "some fsync": Point(Call(os, "fsync", False), most=12),
-    "some rename": Point(Call(os, "rename", True), most=1),
     # the cursor
     "delivered, cursor not moved": Point(Call(Delivery, "deliver", True)),
     "cursor moved, not reported": Point(Call(Orders, "advance", True)),

@@ -40,6 +40,7 @@ class Roles:
         self.state = folder / "state"
         self._config, self._log = folder / "config", folder / "log"
         self._pids: dict[str, int] = {}
+        self._statuses: dict[str, int] = {}  # of the last that ended
         if not self._config.exists():
             write_config(self._config, {"sinks": {"to": list(sinks)}})
             for rule in (self._config / "rules").rglob("*.yml"):
@@ -120,15 +121,16 @@ class Roles:
         return self.ended(role) is None
 
     def ended(self, role: str) -> int | None:
-        """Its wait status (negative: of a signal), None while it lives; -1000 if it was not started."""
+        """Its exit status (negative: of a signal), None while it lives; -1000 if it was not started."""
         pid = self._pids.get(role)
         if pid is None:
-            return -1000
+            return self._statuses.get(role, -1000)
         found, status = os.waitpid(pid, os.WNOHANG)
         if not found:
             return None
         del self._pids[role]
-        return os.waitstatus_to_exitcode(status)
+        self._statuses[role] = os.waitstatus_to_exitcode(status)
+        return self._statuses[role]
 
     def wait_for_end(self, role: str, secs: float) -> int | None:
         """Its status; None if it lives on."""

@@ -20,7 +20,7 @@ from sentinair.errors import SentinairError
 from tests.bench import campaigns
 from tests.bench.figures import ROOT, Figures, commit, machine
 
-__all__ = ["main", "names", "run"]
+__all__ = ["main", "names", "run", "told"]
 
 
 def names() -> list[str]:
@@ -35,6 +35,20 @@ def run(name: str, size: str) -> Figures:
     return figures
 
 
+def told(name: str, figures: Figures) -> bytes:
+    """One line of JSON, with what is needed to get the figures again."""
+    return msgspec.json.encode(
+        {
+            "name": name,
+            "figures": figures,
+            "command": f"./scripts/test --campaign {name}",
+            "commit": commit(),
+            "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "machine": machine(),
+        }
+    )
+
+
 def main(words: Sequence[str]) -> int:
     """Exit status: 0 all promises held, 1 one did not, else of the fault that stopped it."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.campaign", description=__doc__)
@@ -46,19 +60,12 @@ def main(words: Sequence[str]) -> int:
     except SentinairError as fault:
         print(f"{given.name}: {fault}", file=sys.stderr)
         return fault.exit_status
-    told = {
-        "name": given.name,
-        "figures": figures,
-        "command": f"./scripts/test --campaign {given.name}",
-        "commit": commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "machine": machine(),
-    }
-    print(msgspec.json.encode(told).decode(), flush=True)
+    line = told(given.name, figures)
+    print(line.decode(), flush=True)
     if given.size == "full":
         folder = ROOT / "docs" / "measured"
         folder.mkdir(parents=True, exist_ok=True)
-        text = msgspec.json.format(msgspec.json.encode(told), indent=2).decode()
+        text = msgspec.json.format(line, indent=2).decode()
         (folder / f"{given.name}.json").write_text(text + "\n")
     return 1 if figures.get("broken") else 0
 

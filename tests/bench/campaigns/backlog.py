@@ -16,6 +16,7 @@ from tests.bench.proctree import cpu_secs
 from tests.harness.agent import Agent, for_forwarder, wait_for
 from tests.harness.backlog import Arrived, fill, lines_of
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {"small": 20_000, "full": 1_000_000}  # records; and half as many events
 BYTES = 100  # of a path in a record, in hexadecimal
 DRAIN_A_SEC = 5_000

@@ -13,6 +13,7 @@ from tests.bench.probes import file_probe
 from tests.harness.agent import Agent
 from tests.harness.stored import Row
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {  # files (four operations each), directories, files of the race, touch processes
     "small": (2_500, 100, 500, 300),
     "full": (25_000, 1_000, 5_000, 10_000),

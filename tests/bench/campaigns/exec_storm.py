@@ -19,6 +19,7 @@ from tests.bench.probes import exec_probe
 from tests.harness.agent import Agent, wait_for
 from tests.harness.stored import Row
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {  # processes of the storm, processes of the forced loss
     "small": (1_000, 3_000),
     "full": (10_000, 20_000),

@@ -17,6 +17,7 @@ from tests.bench.figures import ROOT, Figures
 from tests.harness.agent import Agent
 from tests.harness.ledgers import LedgerMaker
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES: Final = {
     "small": (4_000, 400),
     "full": (1_000_000, 50_000),

@@ -16,6 +16,7 @@ from tests.bench.figures import Figures, spread
 from tests.harness.agent import Agent, wait_for
 from tests.harness.stored import Stored, ask
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {  # files, each of which fires two rules; critical acts in the middle
     "small": (4_000, 3),
     "full": (100_000, 12),

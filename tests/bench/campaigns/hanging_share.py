@@ -23,6 +23,7 @@ from tests.harness.backlog import Arrived, lines_of
 from tests.harness.own_mounts import SilentFuse, apart, tmpfs
 from tests.harness.sink_file import REGISTERED
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {"small": 4.0, "full": 200.0}  # seconds of each phase
 ROOM = "256m"  # of the share
 COMMIT_P99_SECS = 0.2

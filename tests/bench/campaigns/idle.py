@@ -12,6 +12,7 @@ from tests.bench.figures import Figures
 from tests.bench.proctree import settle, wakeups
 from tests.harness.agent import Agent
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {"small": (20.0, 2), "full": (1_800.0, 10)}  # seconds, starts that are timed
 LOOKS = 6  # how often memory is looked at, evenly over the time
 

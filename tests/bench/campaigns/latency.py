@@ -15,6 +15,7 @@ from tests.bench.figures import Figures, spread
 from tests.harness.agent import Agent
 from tests.harness.stored import ask
 
+TIMED = True  # its figures are times: measured apart from the tests, which coverage slows
 SIZES = {"small": 50, "full": 500}
 ROUND = 125  # samples on one agent: of more than 200 alerts of one rule in an hour it makes one
 PATIENCE_SECS = 5.0

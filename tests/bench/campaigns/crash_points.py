@@ -112,11 +112,12 @@ class Crashes(Deaths):
             self.roles.start_forwarder(lambda: armed(name, nth))
         self._ask()
         status = self.roles.wait_for_end(dying, DIES_SECS)
+        if status != -9:
+            self.faults.append(f"ended with {status}, and not at the point's {nth}th time")
+            self.roles.kill(dying)  # two at once would find each other's changes
         if dying == "engine":
             self.roles.start_engine()
             self.roles.stop("forwarder")
-        if status != -9:
-            self.faults.append(f"ended with {status}, and not at the point's {nth}th time")
         return status == -9
 
     def _ask(self) -> None:

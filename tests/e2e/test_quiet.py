@@ -42,7 +42,8 @@ def test_the_agents_own_full_check_and_the_administrator_are_no_strangers() -> N
         assert _strangers(agent) == []
         secs = CHECK_AFTER_NS / 1e9 + 30
         assert wait_for(lambda: agent.stored.holds("process", b"nice", 0), secs) is not None
-        assert wait_for(lambda: agent.stored.holds("file", b"ledger.db-wal", 0), 30) is not None
+        # That may have been another agent's on this host: its own reads the ledger when its time has come.
+        assert wait_for(lambda: agent.stored.holds("file", b"ledger.db-wal", 0), secs) is not None
         assert _strangers(agent) == []
 
 

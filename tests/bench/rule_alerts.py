@@ -7,6 +7,7 @@ from itertools import cycle, islice
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from sentinair.alerts.build import build
 from sentinair.detect.fields import PROCESS_CREATION, FieldsView
@@ -18,7 +19,7 @@ from sentinair.model.entry import Entry
 from sentinair.model.event import CREATE, WRITE, FileEvent, FileState, ProcessEvent
 from sentinair.model.process import Parent, Process
 from tests.bench.figures import ROOT
-from tests.harness.usual_entries import TIME_NS
+from tests.harness.usual_entries import TIME_NS, alert_entry
 
 __all__ = ["rule_alerts"]
 
@@ -57,14 +58,9 @@ def _entry(detection: Detection, rule: Rule, fields: Mapping[str, str], number: 
         host="ws-17.lan",
         users={0: "root"},
     )
-    return Entry(
-        host="ws-17.lan",
-        chain="5a" * 16,
-        stream="record",
-        seq=number,
-        kind="alert.raised",
+    return replace(
+        alert_entry(number),
         time_ns=seen_ns + 5_000_000,
-        version="0.1.0",
         alert=alert,
         data={"by": None, "comment": None},
         link=f"{number:064x}",

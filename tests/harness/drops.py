@@ -22,7 +22,7 @@ from sentinair.store.keys import KeyRing
 from sentinair.store.keys import Known as KnownEpoch
 from sentinair.store.seals import EpochData
 
-__all__ = ["SECOND_NS", "Chain", "LineCodec", "Station", "SteadyClock", "parcels"]
+__all__ = ["SECOND_NS", "Chain", "LineCodec", "Station", "SteadyClock", "parcels", "sent"]
 
 SECOND_NS = 1_000_000_000
 
@@ -166,6 +166,14 @@ class Chain:
 
 def parcels(entries: Sequence[Entry], codec: LineCodec) -> list[Parcel]:
     return [Parcel(entry, codec.encode(entry)) for entry in entries]
+
+
+def sent(folder: Path, count: int) -> Station:
+    """A host whose drop holds so many records, and has ended."""
+    made = Station(folder)
+    made.send(count)
+    made.sink.close()
+    return made
 
 
 class Station:

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.drops import Station
+from tests.harness.drops import Station, sent
 from tests.unit.cli.conftest import Program
 
 
 @pytest.fixture
 def station(tmp_path: Path) -> Station:
-    made = Station(tmp_path / "host")
-    made.send(30)
-    made.sink.close()
-    return made
+    return sent(tmp_path / "host", 30)
 
 
 def test_a_whole_drop_is_verified_by_the_agents_own_key_or_a_given_one(

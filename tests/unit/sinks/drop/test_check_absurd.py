@@ -16,17 +16,14 @@ from sentinair.sinks.drop.check.found import MAX_WHAT
 from sentinair.sinks.drop.check.program import main
 from sentinair.sinks.drop.check.segments import judge_segments, manifests_of
 from tests.harness.agent import ROOT
-from tests.harness.drops import Station
+from tests.harness.drops import Station, sent
 
 TERABYTES = 8 << 40
 
 
 @pytest.fixture
 def station(tmp_path: Path) -> Station:
-    made = Station(tmp_path / "host")
-    made.send(30)
-    made.sink.close()
-    return made
+    return sent(tmp_path / "host", 30)
 
 
 def sparse(path: Path) -> None:
